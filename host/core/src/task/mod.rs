@@ -1,0 +1,7 @@
+//! Tasks: one partition of one sub-topology, and all that it does between two commits.
+
+pub mod effect;
+pub mod id;
+
+pub use effect::{Commit, DeadLetter, Effects, Position, Produce};
+pub use id::TaskId;
