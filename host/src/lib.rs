@@ -3,6 +3,6 @@
 //! Adapters ([`http`] among them) each hold one heavy dependency and never import each other; the runtime puts them
 //! together, the command line starts it.
 
-pub mod cli;
+// pub mod cli;
 pub mod config;
 pub mod http;

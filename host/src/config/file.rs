@@ -59,7 +59,10 @@ impl File {
     pub fn mean(self, folder: &Path) -> Result<Config, Error> {
         let default = Config::default();
         if self.defaults.component.is_some() {
-            return Err(meaningless("defaults.component", "a component belongs to one service"));
+            return Err(meaningless(
+                "defaults.component",
+                "a component belongs to one service",
+            ));
         }
         let defaults = self.defaults.settings("defaults", &default.defaults)?;
         let mut services = BTreeMap::new();
@@ -72,7 +75,13 @@ impl File {
             }
             let component = table.component.as_ref().map(|path| folder.join(path));
             let settings = table.settings(&key, &defaults)?;
-            services.insert(name, Service { component, settings });
+            services.insert(
+                name,
+                Service {
+                    component,
+                    settings,
+                },
+            );
         }
         let cluster = self.cluster.unwrap_or(default.cluster);
         check_name("cluster", &cluster)?;
@@ -82,7 +91,9 @@ impl File {
             state: folder.join(self.state.unwrap_or(default.state)),
             http: self.http.unwrap_or(default.http),
             advertise: self.advertise,
-            max_body_bytes: self.max_body.map_or(default.max_body_bytes, |size| size.0 as usize),
+            max_body_bytes: self
+                .max_body
+                .map_or(default.max_body_bytes, |size| size.0 as usize),
             kafka: self.kafka,
             services,
             components: self.components.map(|path| folder.join(path)),
@@ -115,11 +126,23 @@ impl ServiceTable {
         let workers = format!("{} workers do nothing; give 1 to 64", settings.workers);
         within("workers", (1..=64).contains(&settings.workers), &workers)?;
         let memory = "a guest needs 1MiB at least, and can have 4GiB at most";
-        within("memory", (1 << 20..=4 << 30).contains(&settings.memory_bytes), memory)?;
-        within("call_time", !settings.call_time.is_zero(), "a call needs some time, e.g. \"2s\"")?;
+        within(
+            "memory",
+            (1 << 20..=4 << 30).contains(&settings.memory_bytes),
+            memory,
+        )?;
+        within(
+            "call_time",
+            !settings.call_time.is_zero(),
+            "a call needs some time, e.g. \"2s\"",
+        )?;
         let interval = settings.commit_interval;
         let fits = !interval.is_zero() && interval <= Duration::from_secs(5);
-        within("commit_interval", fits, "give 1ms to 5s; a transaction lives 10s at most")?;
+        within(
+            "commit_interval",
+            fits,
+            "give 1ms to 5s; a transaction lives 10s at most",
+        )?;
         let fits = (1..=65_536).contains(&settings.max_batch_rows);
         within("max_batch_rows", fits, "give 1 to 65536 rows")?;
         Ok(settings)
@@ -132,9 +155,15 @@ fn check_name(key: &str, name: &str) -> Result<(), Error> {
     if (1..=100).contains(&name.len()) && name.chars().all(fits) && !name.starts_with('.') {
         return Ok(());
     }
-    Err(meaningless(key, "a name has 1 to 100 of the characters a-z, A-Z, 0-9, '-', '_', '.'"))
+    Err(meaningless(
+        key,
+        "a name has 1 to 100 of the characters a-z, A-Z, 0-9, '-', '_', '.'",
+    ))
 }
 
 fn meaningless(key: &str, reason: &str) -> Error {
-    Error::Meaningless { key: key.to_owned(), reason: reason.to_owned() }
+    Error::Meaningless {
+        key: key.to_owned(),
+        reason: reason.to_owned(),
+    }
 }

@@ -150,8 +150,10 @@ pub enum Error {
 impl Config {
     /// Reads a file. Paths in it are taken from the file's own folder.
     pub fn read(path: &Path) -> Result<Config, Error> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|source| Error::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
         let file: File = toml::from_str(&text).map_err(|error| Error::Invalid {
             path: path.to_owned(),
             message: error.to_string().trim_end().to_owned(),
@@ -161,7 +163,9 @@ impl Config {
 
     /// The settings of the service of this name.
     pub fn settings_of(&self, service: &str) -> &Settings {
-        self.services.get(service).map_or(&self.defaults, |service| &service.settings)
+        self.services
+            .get(service)
+            .map_or(&self.defaults, |service| &service.settings)
     }
 }
 
@@ -176,7 +180,9 @@ mod tests {
         let path = folder.path().join("weir.toml");
         std::fs::write(&path, text).unwrap();
         let shown = |error: Error| {
-            error.to_string().replace(&folder.path().display().to_string(), "FOLDER")
+            error
+                .to_string()
+                .replace(&folder.path().display().to_string(), "FOLDER")
         };
         Config::read(&path).map_err(shown)
     }
@@ -209,16 +215,25 @@ mod tests {
     fn an_unknown_key_is_named_with_its_line() {
         let error = read("brokers = \"a:9092\"\n\n[services.orders]\nworker = 2\n").unwrap_err();
         assert!(error.contains("line 4, column 1"), "{error}");
-        assert!(error.contains("unknown field `worker`, expected one of"), "{error}");
+        assert!(
+            error.contains("unknown field `worker`, expected one of"),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_value_that_means_nothing_is_named_with_its_key() {
         let error = read("[services.orders]\ncomponent = \"a.wasm\"\nworkers = 0\n").unwrap_err();
-        assert_eq!(error, "services.orders.workers: 0 workers do nothing; give 1 to 64");
+        assert_eq!(
+            error,
+            "services.orders.workers: 0 workers do nothing; give 1 to 64"
+        );
         let error = read("[services.\"no/slash\"]\ncomponent = \"a.wasm\"\n").unwrap_err();
         assert!(error.starts_with("services.no/slash: a name"), "{error}");
         let error = read("[services.orders]\nworkers = 1\n").unwrap_err();
-        assert!(error.starts_with("services.orders.component: missing"), "{error}");
+        assert!(
+            error.starts_with("services.orders.component: missing"),
+            "{error}"
+        );
     }
 }

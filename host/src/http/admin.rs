@@ -21,11 +21,21 @@ pub(super) fn router<G: Gateway>() -> Router<Arc<Shared<G>>> {
 
 async fn ready<G: Gateway>(State(shared): State<Arc<Shared<G>>>) -> impl IntoResponse {
     let readiness = shared.gateway.readiness();
-    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let lines = readiness.report.iter().map(|(what, state)| format!("{what}: {state}\n"));
+    let status = if readiness.ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    let lines = readiness
+        .report
+        .iter()
+        .map(|(what, state)| format!("{what}: {state}\n"));
     (status, lines.collect::<String>())
 }
 
 async fn metrics<G: Gateway>(State(shared): State<Arc<Shared<G>>>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], shared.gateway.metrics())
+    (
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
+        shared.gateway.metrics(),
+    )
 }

@@ -3,25 +3,14 @@
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderName, Request as HttpRequest, Response as HttpResponse, StatusCode};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use axum::http::{Request as HttpRequest, Response as HttpResponse, StatusCode, header};
 use weir_core::functions::Request;
 
+use super::client::{Client, Error};
 use super::incoming::{TIME_LEFT, UNIQUE};
 
-/// A response of another host is cut off above this.
-const MAX_RESPONSE_BYTES: usize = 64 << 20;
 /// How long the other host may be late beyond the time it was given.
 const GRACE: Duration = Duration::from_millis(500);
-
-/// Sends requests to other hosts, over connections that it keeps.
-#[derive(Clone)]
-pub(super) struct Forwarder {
-    client: Client<HttpConnector, Full<Bytes>>,
-}
 
 /// Why the other host did not answer.
 #[derive(Debug)]
@@ -32,52 +21,45 @@ pub(super) enum Failure {
     Late,
 }
 
-impl Forwarder {
-    pub(super) fn new() -> Forwarder {
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(Duration::from_secs(1)));
-        connector.set_nodelay(true);
-        let client = Client::builder(TokioExecutor::new()).build(connector);
-        Forwarder { client }
+/// Asks `host` (`host:port`) until `deadline`.
+pub(super) async fn forward(
+    client: &Client,
+    host: &str,
+    request: &Request,
+    uri: &str,
+    deadline: Instant,
+) -> Result<HttpResponse<Body>, Failure> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    let mut outgoing = HttpRequest::builder()
+        .method(request.method.as_str())
+        .uri(format!("http://{host}{uri}"))
+        .header(TIME_LEFT, left.as_millis().to_string())
+        .header(UNIQUE, &request.unique);
+    for (name, value) in &request.headers {
+        if !between_two_only(name) {
+            outgoing = outgoing.header(name, value);
+        }
     }
+    let outgoing = outgoing
+        .body(Bytes::from(request.body.clone()))
+        .map_err(|error| Failure::Again(format!("{host}: {error}")))?;
+    match client.send(outgoing, left + GRACE).await {
+        Err(Error::Late(_)) => Err(Failure::Late),
+        Err(error) => Err(Failure::Again(format!("{host}: {error}"))),
+        Ok(response) if response.status() == StatusCode::MISDIRECTED_REQUEST => Err(
+            Failure::Again(format!("{host} does not own the key any more")),
+        ),
+        Ok(mut response) => {
+            response.headers_mut().remove(header::TRANSFER_ENCODING);
+            Ok(response.map(Body::from))
+        }
+    }
+}
 
-    /// Asks `host` (`host:port`) until `deadline`.
-    pub(super) async fn forward(
-        &self,
-        host: &str,
-        request: &Request,
-        uri: &str,
-        deadline: Instant,
-    ) -> Result<HttpResponse<Body>, Failure> {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let mut outgoing = HttpRequest::builder()
-            .method(request.method.as_str())
-            .uri(format!("http://{host}{uri}"))
-            .header(TIME_LEFT, left.as_millis().to_string())
-            .header(UNIQUE, &request.unique);
-        for (name, value) in &request.headers {
-            if !matches!(name.as_str(), "host" | "connection" | "content-length" | "transfer-encoding") {
-                outgoing = outgoing.header(name, value);
-            }
-        }
-        let outgoing = outgoing
-            .body(Full::new(Bytes::from(request.body.clone())))
-            .map_err(|error| Failure::Again(format!("{host}: {error}")))?;
-        let answered = async {
-            let response = self.client.request(outgoing).await;
-            let (mut parts, body) = response.map_err(|e| format!("{host}: {e}"))?.into_parts();
-            let body = Limited::new(body, MAX_RESPONSE_BYTES).collect().await;
-            let body = body.map_err(|e| format!("{host}: {e}"))?.to_bytes();
-            parts.headers.remove(HeaderName::from_static("transfer-encoding"));
-            Ok::<_, String>(HttpResponse::from_parts(parts, Body::from(body)))
-        };
-        match tokio::time::timeout(left + GRACE, answered).await {
-            Err(_) => Err(Failure::Late),
-            Ok(Err(reason)) => Err(Failure::Again(reason)),
-            Ok(Ok(response)) if response.status() == StatusCode::MISDIRECTED_REQUEST => {
-                Err(Failure::Again(format!("{host} does not own the key any more")))
-            }
-            Ok(Ok(response)) => Ok(response),
-        }
-    }
+/// Headers that are about one connection, not about the request.
+fn between_two_only(name: &str) -> bool {
+    matches!(
+        name,
+        "host" | "connection" | "content-length" | "transfer-encoding" | "expect"
+    )
 }

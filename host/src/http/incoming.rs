@@ -30,19 +30,28 @@ pub(super) async fn read(
     parameters: Vec<(String, String)>,
     options: &Options,
 ) -> Result<Incoming, Refusal> {
-    let body = axum::body::to_bytes(body, options.max_body_bytes).await.map_err(|_| {
-        let reason = format!("the body is over {} bytes, or broke off", options.max_body_bytes);
-        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, reason)
-    })?;
+    let body = axum::body::to_bytes(body, options.max_body_bytes)
+        .await
+        .map_err(|_| {
+            let reason = format!(
+                "the body is over {} bytes, or broke off",
+                options.max_body_bytes
+            );
+            Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, reason)
+        })?;
     let query: Vec<(String, String)> =
-        form_urlencoded::parse(parts.uri.query().unwrap_or("").as_bytes()).into_owned().collect();
+        form_urlencoded::parse(parts.uri.query().unwrap_or("").as_bytes())
+            .into_owned()
+            .collect();
     let time_left = text(&parts.headers, TIME_LEFT).and_then(|ms| ms.parse().ok());
     let patience = match time_left {
         Some(left) => Duration::from_millis(left).min(options.max_timeout),
         None => patience(&query, options)?,
     };
     let unique = text(&parts.headers, UNIQUE).map(str::to_owned);
-    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since_epoch = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     let request = Request {
         method: parts.method.as_str().to_owned(),
         path: parts.uri.path().to_owned(),
@@ -53,7 +62,11 @@ pub(super) async fn read(
         time: since_epoch.as_millis() as i64,
         unique: unique.unwrap_or_else(|| uuid::Uuid::new_v4().simple().to_string()),
     };
-    Ok(Incoming { request, patience, forwarded: time_left.is_some() })
+    Ok(Incoming {
+        request,
+        patience,
+        forwarded: time_left.is_some(),
+    })
 }
 
 /// `?timeout=ms`, or the default.
@@ -75,7 +88,9 @@ fn patience(query: &[(String, String)], options: &Options) -> Result<Duration, R
 fn headers(all: &HeaderMap) -> Vec<(String, String)> {
     all.iter()
         .filter(|(name, _)| !name.as_str().starts_with("weir-"))
-        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .filter_map(|(name, value)| {
+            Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+        })
         .collect()
 }
 

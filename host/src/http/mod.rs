@@ -4,6 +4,7 @@
 //! read within its limits, matched to a route, asked, and forwarded (at most one hop) where another host owns its key.
 
 mod admin;
+mod client;
 mod error;
 mod forward;
 mod gateway;
@@ -11,5 +12,6 @@ mod incoming;
 mod routes;
 mod server;
 
+pub use client::Client;
 pub use gateway::{Answer, Gateway, Readiness, Route};
 pub use server::{Options, Server};

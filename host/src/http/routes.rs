@@ -31,7 +31,10 @@ pub(super) fn find<'a>(routes: &'a [Route], method: &str, path: &str) -> Found<'
             Found::Route(route, parameters)
         }
         None => {
-            let mut methods: Vec<_> = fitting.iter().map(|(route, _)| route.method.as_str()).collect();
+            let mut methods: Vec<_> = fitting
+                .iter()
+                .map(|(route, _)| route.method.as_str())
+                .collect();
             methods.sort_unstable();
             methods.dedup();
             Found::WrongMethod(methods)
@@ -45,7 +48,10 @@ fn parameters(template: &str, path: &str) -> Option<Vec<(String, String)>> {
     let mut named = Vec::new();
     for expected in template.split('/') {
         let part = parts.next()?;
-        match expected.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+        match expected
+            .strip_prefix('{')
+            .and_then(|name| name.strip_suffix('}'))
+        {
             Some(name) => {
                 let value = percent_decode_str(part).decode_utf8().ok()?;
                 if value.is_empty() {

@@ -18,8 +18,9 @@ use tokio::task::JoinHandle;
 use weir_core::functions::Response;
 
 use super::admin;
+use super::client::Client;
 use super::error::Refusal;
-use super::forward::{Failure, Forwarder};
+use super::forward::{Failure, forward};
 use super::gateway::{Answer, Gateway, Route};
 use super::incoming::{self, Incoming};
 use super::routes::{self, Found};
@@ -48,7 +49,7 @@ impl Default for Options {
 pub(super) struct Shared<G> {
     pub(super) gateway: Arc<G>,
     options: Options,
-    forwarder: Forwarder,
+    client: Client,
 }
 
 /// A running server.
@@ -66,16 +67,29 @@ impl Server {
         options: Options,
     ) -> std::io::Result<Server> {
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared { gateway, options, forwarder: Forwarder::new() });
-        let router = Router::new().merge(admin::router()).fallback(serve::<G>).with_state(shared);
+        let shared = Arc::new(Shared {
+            gateway,
+            options,
+            client: Client::default(),
+        });
+        let router = Router::new()
+            .merge(admin::router())
+            .fallback(serve::<G>)
+            .with_state(shared);
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(async move {
             let stopped = async {
                 let _ = stopped.await;
             };
-            axum::serve(listener, router).with_graceful_shutdown(stopped).await
+            axum::serve(listener, router)
+                .with_graceful_shutdown(stopped)
+                .await
         });
-        Ok(Server { address, stop, task })
+        Ok(Server {
+            address,
+            stop,
+            task,
+        })
     }
 
     /// Where it listens.
@@ -125,7 +139,11 @@ async fn ask<G: Gateway>(
     incoming: Incoming,
 ) -> HttpResponse<Body> {
     const PAUSE: Duration = Duration::from_millis(20);
-    let Incoming { request, patience, forwarded } = incoming;
+    let Incoming {
+        request,
+        patience,
+        forwarded,
+    } = incoming;
     let deadline = Instant::now() + patience;
     loop {
         let host = match shared.gateway.ask(route, request.clone(), deadline).await {
@@ -146,7 +164,7 @@ async fn ask<G: Gateway>(
             let reason = format!("{host} owns the key");
             return Refusal::new(StatusCode::MISDIRECTED_REQUEST, reason).into_response();
         }
-        match shared.forwarder.forward(&host, &request, uri, deadline).await {
+        match forward(&shared.client, &host, &request, uri, deadline).await {
             Ok(response) => return response,
             Err(Failure::Late) => return too_late(patience),
             Err(Failure::Again(reason)) if Instant::now() + PAUSE >= deadline => {
