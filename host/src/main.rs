@@ -1,2 +1,19 @@
-//! bin
-fn main() {}
+//! The `weir` binary: reads the command line and does what it says.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use weir_host::cli::Arguments;
+
+fn main() -> ExitCode {
+    match Arguments::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            #[expect(clippy::print_stderr, reason = "the error is the command's answer")]
+            {
+                eprintln!("weir: {error:#}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
