@@ -1,0 +1,54 @@
+//! `cargo xtask test`: every test on the embedded broker, and those that need a broker once more
+//! on Apache Kafka.
+
+use std::process::Command;
+
+use crate::process::{cargo, run};
+use crate::workspace::Workspace;
+use crate::{guests, setup, tools};
+
+/// The test binaries of the package of tests that need a broker, where they exist.
+const ON_A_BROKER: [&str; 4] = ["harness", "e2e", "bad_input", "chaos"];
+
+/// Builds what the tests use and runs them all. With `kafka`, a machine without Java or Maven is an
+/// error.
+pub(crate) fn run_all(kafka: bool) -> anyhow::Result<()> {
+    let toolchain = setup::prepare(kafka)?;
+    let workspace = Workspace::load()?;
+    guests::build(&workspace, &toolchain)?;
+    workspace.announce_first_build();
+    run(cargo().args(["build", "--package", "weir", "--bin", "weir"]))?;
+
+    eprintln!("xtask: all tests, on the embedded broker");
+    run(&mut tests(&workspace, "embedded"))?;
+
+    if let Err(missing) = tools::java_and_maven() {
+        // With `kafka`, the setup above has already refused.
+        eprintln!(
+            "xtask: left out: the tests on Apache Kafka ({missing}; `cargo xtask setup --kafka`)"
+        );
+        return Ok(());
+    }
+    let again: Vec<_> = ON_A_BROKER
+        .into_iter()
+        .filter(|name| workspace.test_binaries().iter().any(|it| it == name))
+        .collect();
+    eprintln!("xtask: once more on Apache Kafka: {}", again.join(", "));
+    let mut command = tests(&workspace, "kafka");
+    for name in again {
+        command.args(["--test", name]);
+    }
+    run(&mut command)
+}
+
+/// `cargo test` over the whole workspace, always: a selection of packages would have other
+/// features, and features that differ compile RocksDB again.
+fn tests(workspace: &Workspace, broker: &str) -> Command {
+    let mut command = cargo();
+    command
+        .args(["test", "--workspace", "--no-fail-fast"])
+        .env("WEIR_TEST_BROKER", broker)
+        .env("WEIR_BIN", workspace.weir())
+        .env("WEIR_COMPONENTS", workspace.components());
+    command
+}
