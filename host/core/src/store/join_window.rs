@@ -227,3 +227,6 @@ fn waiting(bytes: &[u8], value: &[u8]) -> Option<Waiting> {
         value: value.to_vec(),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -145,3 +145,28 @@ impl Backend for MemoryBackend {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::contract::store_contract;
+
+    #[test]
+    fn the_memory_backend_keeps_the_contract() {
+        store_contract(|| Box::new(MemoryBackend::new()), |backend| backend);
+    }
+
+    #[test]
+    fn clones_and_global_stores_share_what_is_committed() {
+        let global = MemoryBackend::new();
+        let mut task = MemoryBackend::new().with_globals([StoreId(7)], &global);
+        let mut writes = Writes::default();
+        writes.rows.push(Some(b"k"), Some(b"v"), 1);
+        task.commit(&[(StoreId(7), writes.clone()), (StoreId(0), writes)])
+            .expect("in memory");
+        let entry = (b"k".to_vec(), b"v".to_vec(), 1);
+        assert_eq!(global.entries(StoreId(7)), [entry.clone()]);
+        assert_eq!(global.entries(StoreId(0)), []);
+        assert_eq!(task.clone().entries(StoreId(0)), [entry]);
+    }
+}

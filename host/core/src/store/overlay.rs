@@ -128,8 +128,8 @@ impl Overlay {
         }
     }
 
-    /// Deletes the keys in `[start, end)` at all places, with one range delete below and no tombstones in the changelog. Only
-    /// for what no reader asks for any more. Cost: one look at each uncommitted entry.
+    /// Deletes the keys in `[start, end)`, with one range delete below and no tombstones in the changelog. Only for what no reader
+    /// asks for any more: reads as of a place in the batch at hand may still see them. Cost: one look at each uncommitted entry.
     pub fn expire(&mut self, store: StoreId, start: &[u8], end: &[u8]) {
         assert!(
             self.prepared.is_none(),
@@ -384,3 +384,6 @@ pub(super) fn is_empty(range: &KeyRange<'_>) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

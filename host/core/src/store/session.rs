@@ -218,3 +218,6 @@ fn session(bytes: &[u8], value: &[u8]) -> Option<Session> {
         value: value.to_vec(),
     })
 }
+
+#[cfg(test)]
+mod tests;

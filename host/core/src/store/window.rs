@@ -228,3 +228,6 @@ fn window(bytes: &[u8], value: &[u8], timestamp: i64) -> Option<Window> {
         timestamp,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -73,7 +73,7 @@ struct Queue {
     rows: usize,
     bytes: usize,
     next_offset: Option<i64>,
-    /// Since when the group has been waiting for rows here.
+    /// Since when it has been seen without rows.
     empty_since: Option<Timestamp>,
 }
 
@@ -142,14 +142,11 @@ impl PartitionGroup {
 
     /// The next run.
     pub fn next(&mut self, now: Timestamp, cut: Cut) -> Next {
+        let until = self.wait(now);
         if self.queues.iter().all(|queue| queue.rows == 0) {
-            // Nothing to hold back, so nothing to wait for yet.
-            self.queues
-                .iter_mut()
-                .for_each(|queue| queue.empty_since = None);
             return Next::Idle;
         }
-        if let Some(until) = self.wait(now) {
+        if let Some(until) = until {
             return Next::Waiting { until };
         }
         let (counts, sequences, stream_times) = self.choose(cut);
@@ -172,7 +169,8 @@ impl PartitionGroup {
         })
     }
 
-    /// Until when an empty input holds the others back.
+    /// Until when an empty input holds the others back: its time runs from when it was first seen empty until it has rows, as
+    /// in Kafka Streams, so that an input without traffic is waited for once and not again for each batch.
     fn wait(&mut self, now: Timestamp) -> Option<Timestamp> {
         if self.max_idle_ms == 0 {
             return None;
@@ -305,5 +303,4 @@ impl Queue {
 }
 
 #[cfg(test)]
-#[path = "partition_group_tests.rs"]
 mod tests;
