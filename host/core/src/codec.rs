@@ -1,8 +1,9 @@
 //! Byte encodings: keys that sort as what they stand for, and the windowed keys of topics.
 //!
-//! Inside a store, bytes must sort like the tuple that they encode: numbers are big-endian with the sign bit turned, and a key
-//! that something follows is escaped and terminated, so that no key is the beginning of another. Topics carry windowed keys as
-//! Kafka Streams' WindowedSerdes write them, which neither sort nor tell where the key ends but from the back.
+//! Inside a store, bytes must sort like the tuple that they encode: numbers are big-endian with the
+//! sign bit turned, and a key that something follows is escaped and terminated, so that no key is
+//! the beginning of another. Topics carry windowed keys as Kafka Streams' WindowedSerdes write
+//! them, which neither sort nor tell where the key ends but from the back.
 
 use std::borrow::Cow;
 
@@ -20,7 +21,8 @@ pub fn take_ordered(bytes: &[u8]) -> Option<(i64, &[u8])> {
     ))
 }
 
-/// Appends a key that something will follow: a zero is written 0 255, the end 0 0. Sorts as the key does.
+/// Appends a key that something will follow: a zero is written 0 255, the end 0 0. Sorts as the key
+/// does.
 pub fn push_escaped(out: &mut Vec<u8>, key: &[u8]) {
     out.reserve(key.len() + 2);
     for &byte in key {

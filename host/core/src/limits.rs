@@ -3,7 +3,8 @@
 /// The limits of one task. All are inclusive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Rows handed through the operators together. More make the border to a guest cheaper, up to about a thousand.
+    /// Rows handed through the operators together. More make the border to a guest cheaper, up to
+    /// about a thousand.
     pub max_batch_rows: usize,
     /// Bytes of keys and values of such a batch; one row is taken whatever its size.
     pub max_batch_bytes: usize,
@@ -11,7 +12,8 @@ pub struct Limits {
     pub max_buffered_rows: usize,
     /// Bytes that wait in one input partition's queue; above it the worker pauses the partition.
     pub max_buffered_bytes: usize,
-    /// How long, in milliseconds, a task waits for an empty input while another has rows; 0: not at all.
+    /// How long, in milliseconds, a task waits for an empty input while another has rows; 0: not at
+    /// all.
     pub max_idle_ms: i64,
     /// Bytes of uncommitted writes of one task; above it the worker commits.
     pub max_uncommitted_bytes: usize,

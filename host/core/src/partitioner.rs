@@ -1,12 +1,15 @@
-//! Which partition a row belongs to: what every Kafka client answers, so that rows of one key meet wherever they come from.
+//! Which partition a row belongs to: what every Kafka client answers, so that rows of one key meet
+//! wherever they come from.
 
-/// The partition of a key among `partitions` (at least 1): murmur2, as Kafka's default partitioner has it.
+/// The partition of a key among `partitions` (at least 1): murmur2, as Kafka's default partitioner
+/// has it.
 pub fn partition(key: &[u8], partitions: u32) -> u32 {
     (murmur2(key) & 0x7fff_ffff) % partitions
 }
 
-/// The partition of a row without a key. `sequence` is something that differs from row to row and is the same in a replay (an
-/// offset, a position in a batch): the spread is even, and as deterministic as it is.
+/// The partition of a row without a key. `sequence` is something that differs from row to row and
+/// is the same in a replay (an offset, a position in a batch): the spread is even, and as
+/// deterministic as it is.
 pub fn partition_without_key(sequence: u64, partitions: u32) -> u32 {
     partition(&sequence.to_be_bytes(), partitions)
 }

@@ -1,14 +1,15 @@
 //! Restore: rows of a changelog made the writes of a store again.
 //!
-//! A changelog row is what a commit wrote: the entry's key, value (null: deleted) and timestamp. A table without a changelog of
-//! its own reads its source topic the same way, and so does a global table, which is never anything but restored.
+//! A changelog row is what a commit wrote: the entry's key, value (null: deleted) and timestamp. A
+//! table without a changelog of its own reads its source topic the same way, and so does a global
+//! table, which is never anything but restored.
 
 use crate::record::Batch;
 use crate::store::Writes;
 
-/// The writes that `rows` of one partition of a changelog stand for, to be committed to the backend together with
-/// `next_offset`, the offset after them. Rows without a key are passed over, as a table passes them over; of several rows of one
-/// key the last one counts. Headers are dropped.
+/// The writes that `rows` of one partition of a changelog stand for, to be committed to the backend
+/// together with `next_offset`, the offset after them. Rows without a key are passed over, as a
+/// table passes them over; of several rows of one key the last one counts. Headers are dropped.
 pub fn writes(rows: &Batch, next_offset: i64) -> Writes {
     let mut order: Vec<(&[u8], usize)> = rows
         .keys

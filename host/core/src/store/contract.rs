@@ -1,6 +1,7 @@
 //! What every backend must do: one suite for the memory and for RocksDB.
 //!
-//! Panics where a backend breaks the contract, so that it reads like a test in each adapter's tests.
+//! Panics where a backend breaks the contract, so that it reads like a test in each adapter's
+//! tests.
 
 use std::ops::{Bound, ControlFlow};
 
@@ -14,8 +15,8 @@ const HOLDS: &str = "the backend works";
 /// A write: key, value (none deletes), timestamp.
 type Write<'a> = (&'a [u8], Option<&'a [u8]>, i64);
 
-/// Runs the suite. `make` opens an empty backend with at least two stores each time; `reopen` closes one and opens it
-/// again on what it had committed.
+/// Runs the suite. `make` opens an empty backend with at least two stores each time; `reopen`
+/// closes one and opens it again on what it had committed.
 pub fn store_contract(
     make: impl Fn() -> Box<dyn Backend>,
     reopen: impl Fn(Box<dyn Backend>) -> Box<dyn Backend>,

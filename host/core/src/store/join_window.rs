@@ -1,8 +1,10 @@
-//! Join windows: the rows of one side of a stream-stream join that may still find partners, and those that wait for one.
+//! Join windows: the rows of one side of a stream-stream join that may still find partners, and
+//! those that wait for one.
 //!
-//! Rows of one key and timestamp are all kept, in the order in which they came: each has an arrival number of the store. A row
-//! that waits (an outer join's, not joined yet) lies in a list of its own by timestamp, with its value, so that it is sent when
-//! it is due though its window may be gone. The store is private to its join: no places, no reads as of one.
+//! Rows of one key and timestamp are all kept, in the order in which they came: each has an arrival
+//! number of the store. A row that waits (an outer join's, not joined yet) lies in a list of its
+//! own by timestamp, with its value, so that it is sent when it is due though its window may be
+//! gone. The store is private to its join: no places, no reads as of one.
 
 use std::ops::{Bound, ControlFlow};
 
@@ -36,8 +38,8 @@ pub struct Waiting {
 pub type VisitRows<'a> = dyn FnMut(i64, i64, &[u8]) -> ControlFlow<()> + 'a;
 
 impl JoinWindow {
-    /// The way to the rows of `store`: found while younger than the highest timestamp put, less `retention_ms` (before + after +
-    /// grace).
+    /// The way to the rows of `store`: found while younger than the highest timestamp put, less
+    /// `retention_ms` (before + after + grace).
     pub fn new(store: StoreId, retention_ms: i64) -> JoinWindow {
         let retention = Retention {
             ms: retention_ms,
@@ -76,8 +78,8 @@ impl JoinWindow {
         Ok(arrival)
     }
 
-    /// Visits a key's rows with timestamps in `[from, to]`, by timestamp, then arrival, until the visitor breaks. One seek a
-    /// segment that the retention keeps.
+    /// Visits a key's rows with timestamps in `[from, to]`, by timestamp, then arrival, until the
+    /// visitor breaks. One seek a segment that the retention keeps.
     pub fn fetch(
         &mut self,
         overlay: &mut Overlay,
@@ -157,8 +159,8 @@ impl JoinWindow {
         Ok(waits)
     }
 
-    /// Takes the rows that wait with a timestamp below `before`, by timestamp, key bytes, arrival. Costs nothing while the
-    /// earliest is known to be later.
+    /// Takes the rows that wait with a timestamp below `before`, by timestamp, key bytes, arrival.
+    /// Costs nothing while the earliest is known to be later.
     pub fn take_due(&mut self, overlay: &mut Overlay, before: i64) -> Result<Vec<Waiting>, Error> {
         let generation = overlay.generation();
         if let Some((seen, earliest)) = self.earliest
@@ -201,7 +203,8 @@ impl JoinWindow {
         Ok(due)
     }
 
-    /// Deletes the segments in which nobody finds a partner any more; rows that wait stay. Call it before a commit.
+    /// Deletes the segments in which nobody finds a partner any more; rows that wait stay. Call it
+    /// before a commit.
     pub fn expire(&mut self, overlay: &mut Overlay) -> Result<(), Error> {
         self.segments.expire(overlay, LAST_PLACE)
     }

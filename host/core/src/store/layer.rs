@@ -1,8 +1,9 @@
 //! A layer: the uncommitted writes of one store.
 //!
-//! Keys and values lie back to back in one arena, found through a hash index, so that a write allocates nothing of its own; an
-//! order is kept only from the first range on. In a store that other nodes read, each write of the batch at hand is kept with
-//! its [place](super::overlay) until the batch ends. Every change returns what undoes it; undoing goes strictly backwards.
+//! Keys and values lie back to back in one arena, found through a hash index, so that a write
+//! allocates nothing of its own; an order is kept only from the first range on. In a store that
+//! other nodes read, each write of the batch at hand is kept with its [place](super::overlay) until
+//! the batch ends. Every change returns what undoes it; undoing goes strictly backwards.
 
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
@@ -264,7 +265,8 @@ impl Layer {
         }
     }
 
-    /// The last write of each key, ascending, and what has expired. The layer is empty afterwards and keeps its room.
+    /// The last write of each key, ascending, and what has expired. The layer is empty afterwards
+    /// and keeps its room.
     pub(super) fn take(&mut self) -> Writes {
         let mut numbers: Vec<u32> = (0_u32..).take(self.entries.len()).collect();
         numbers.sort_unstable_by(|&a, &b| self.key(a as usize).cmp(self.key(b as usize)));
@@ -304,7 +306,8 @@ impl Layer {
         }
     }
 
-    /// The entry of a key, and whether it was made just now (then with a write that means nothing yet).
+    /// The entry of a key, and whether it was made just now (then with a write that means nothing
+    /// yet).
     fn entry_of(&mut self, key: &[u8]) -> (u32, bool) {
         let hash = self.hasher.hash_one(key);
         if let Some(&number) = self

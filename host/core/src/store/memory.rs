@@ -1,6 +1,7 @@
 //! Committed state in memory: the backend of the driver and of tests.
 //!
-//! A handle: clones see the same state, so that a task can be dropped (a crash) and another be built on what it had committed.
+//! A handle: clones see the same state, so that a task can be dropped (a crash) and another be
+//! built on what it had committed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -165,7 +166,7 @@ mod tests {
         task.commit(&[(StoreId(7), writes.clone()), (StoreId(0), writes)])
             .expect("in memory");
         let entry = (b"k".to_vec(), b"v".to_vec(), 1);
-        assert_eq!(global.entries(StoreId(7)), [entry.clone()]);
+        assert_eq!(global.entries(StoreId(7)), std::slice::from_ref(&entry));
         assert_eq!(global.entries(StoreId(0)), []);
         assert_eq!(task.clone().entries(StoreId(0)), [entry]);
     }

@@ -1,12 +1,14 @@
 //! The overlay: what a task has written since its last commit, over what is committed.
 //!
-//! It is cache, changelog buffer and transaction in one: reads find uncommitted writes first, a commit takes the last write of
-//! each key, and dropping it is the abort. It never writes to the backend before [`Overlay::finish`].
+//! It is cache, changelog buffer and transaction in one: reads find uncommitted writes first, a
+//! commit takes the last write of each key, and dropping it is the abort. It never writes to the
+//! backend before [`Overlay::finish`].
 //!
-//! **Places.** A batch is handled node by node, so a node may read a store that another node has already written for later
-//! rows. A place says where a write or read stands in the order that row-by-row handling would have: levels of `u32`, compared
-//! lexicographically, the row's sequence in the batch first, then the path below it, depth first. A shorter place stands
-//! before all that it is the beginning of. Reads as of a place see the writes at that place or before.
+//! **Places.** A batch is handled node by node, so a node may read a store that another node has
+//! already written for later rows. A place says where a write or read stands in the order that
+//! row-by-row handling would have: levels of `u32`, compared lexicographically, the row's sequence
+//! in the batch first, then the path below it, depth first. A shorter place stands before all that
+//! it is the beginning of. Reads as of a place see the writes at that place or before.
 
 use std::ops::{Bound, ControlFlow};
 
@@ -34,7 +36,8 @@ pub struct Savepoint {
 }
 
 impl Overlay {
-    /// One store for each entry of `shared`, by [`StoreId`]; `true` where a node reads what another node writes.
+    /// One store for each entry of `shared`, by [`StoreId`]; `true` where a node reads what another
+    /// node writes.
     pub fn new(backend: Box<dyn Backend>, shared: &[bool]) -> Overlay {
         Overlay {
             backend,
@@ -56,7 +59,8 @@ impl Overlay {
         self.layers.iter().map(Layer::bytes).sum()
     }
 
-    /// The latest entry of a key: value and timestamp. For many keys ask once with [`Overlay::get_many`].
+    /// The latest entry of a key: value and timestamp. For many keys ask once with
+    /// [`Overlay::get_many`].
     pub fn get(&self, store: StoreId, key: &[u8]) -> Result<Option<(Vec<u8>, i64)>, Error> {
         self.get_one(store, key, None)
     }
@@ -71,7 +75,8 @@ impl Overlay {
         self.get_one(store, key, Some(place))
     }
 
-    /// The latest entries of `keys`, in their order; null for a null key. One look-up below for all that were not written.
+    /// The latest entries of `keys`, in their order; null for a null key. One look-up below for all
+    /// that were not written.
     pub fn get_many(&self, store: StoreId, keys: &Column) -> Result<Entries, Error> {
         self.find_many(store, keys, |_| None)
     }
@@ -107,8 +112,8 @@ impl Overlay {
         self.merge_range(store, range, Some(place), visit)
     }
 
-    /// Puts, or deletes where the value is `None` (the timestamp is then that of the tombstone). `place` counts only where others
-    /// read the store; [`LAST_PLACE`]: after all of the batch.
+    /// Puts, or deletes where the value is `None` (the timestamp is then that of the tombstone).
+    /// `place` counts only where others read the store; [`LAST_PLACE`]: after all of the batch.
     pub fn put(
         &mut self,
         store: StoreId,
@@ -128,8 +133,9 @@ impl Overlay {
         }
     }
 
-    /// Deletes the keys in `[start, end)`, with one range delete below and no tombstones in the changelog. Only for what no reader
-    /// asks for any more: reads as of a place in the batch at hand may still see them. Cost: one look at each uncommitted entry.
+    /// Deletes the keys in `[start, end)`, with one range delete below and no tombstones in the
+    /// changelog. Only for what no reader asks for any more: reads as of a place in the batch at
+    /// hand may still see them. Cost: one look at each uncommitted entry.
     pub fn expire(&mut self, store: StoreId, start: &[u8], end: &[u8]) {
         assert!(
             self.prepared.is_none(),
@@ -177,9 +183,9 @@ impl Overlay {
         self.savepoints = 0;
     }
 
-    /// Ends the batch and closes the transaction's writes: for each store written, the last write of each key, ascending. The
-    /// rows are what goes to the changelog. Nothing can be read or written until [`Overlay::finish`]; asked again, it answers
-    /// the same.
+    /// Ends the batch and closes the transaction's writes: for each store written, the last write
+    /// of each key, ascending. The rows are what goes to the changelog. Nothing can be read or
+    /// written until [`Overlay::finish`]; asked again, it answers the same.
     pub fn prepare(&mut self) -> &[(StoreId, Writes)] {
         self.end_batch();
         let layers = &mut self.layers;
@@ -193,8 +199,9 @@ impl Overlay {
         })
     }
 
-    /// The transaction has committed: hands the prepared writes to the backend with the next offsets of the changelogs (a store
-    /// may have an offset without a write), and gives back what was written.
+    /// The transaction has committed: hands the prepared writes to the backend with the next
+    /// offsets of the changelogs (a store may have an offset without a write), and gives back what
+    /// was written.
     pub fn finish(
         &mut self,
         changelog_ends: &[(StoreId, i64)],

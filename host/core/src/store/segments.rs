@@ -1,9 +1,11 @@
-//! What stores of timed entries have in common: keys cut into segments of time, exact retention, and a record of their own.
+//! What stores of timed entries have in common: keys cut into segments of time, exact retention,
+//! and a record of their own.
 //!
-//! An entry's key is its segment, then the plain key, then what tells its entries apart: reads of one key touch few places, and
-//! what has expired goes whole segments at a time. What readers see is exact all the same: nothing older than the highest time
-//! ever written, less the retention. That time, and the length of a segment, are an entry of the store itself (so a restore
-//! brings them back, and a new version with another retention still finds its entries).
+//! An entry's key is its segment, then the plain key, then what tells its entries apart: reads of
+//! one key touch few places, and what has expired goes whole segments at a time. What readers see
+//! is exact all the same: nothing older than the highest time ever written, less the retention.
+//! That time, and the length of a segment, are an entry of the store itself (so a restore brings
+//! them back, and a new version with another retention still finds its entries).
 
 use super::layer::Found;
 use super::overlay::Overlay;

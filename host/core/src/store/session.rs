@@ -1,7 +1,9 @@
-//! Session stores: an aggregate for each key and session, a session being the times of its first and last row.
+//! Session stores: an aggregate for each key and session, a session being the times of its first
+//! and last row.
 //!
-//! Sessions lie by their end. Readers see exactly those that end at or after the highest end ever written, less the retention;
-//! only [`SessionStore::ending`] sees what the store still holds beside them, so that each is sent when it closes.
+//! Sessions lie by their end. Readers see exactly those that end at or after the highest end ever
+//! written, less the retention; only [`SessionStore::ending`] sees what the store still holds
+//! beside them, so that each is sent when it closes.
 
 use std::ops::{Bound, ControlFlow};
 
@@ -46,7 +48,8 @@ impl SessionStore {
         Ok(self.segments.header(overlay)?.map(|header| header.last))
     }
 
-    /// Puts a session's aggregate, or removes the session. One that ended before what is retained is not kept.
+    /// Puts a session's aggregate, or removes the session. One that ended before what is retained
+    /// is not kept.
     pub fn put(
         &mut self,
         overlay: &mut Overlay,
@@ -86,8 +89,9 @@ impl SessionStore {
         }
     }
 
-    /// A key's sessions with end >= `earliest_end` and start <= `latest_start` that readers see, by end: for a row at t,
-    /// `t - gap` and `t + gap`. One seek a segment between that end and the highest.
+    /// A key's sessions with end >= `earliest_end` and start <= `latest_start` that readers see, by
+    /// end: for a row at t, `t - gap` and `t + gap`. One seek a segment between that end and the
+    /// highest.
     pub fn find(
         &mut self,
         overlay: &mut Overlay,
@@ -140,8 +144,8 @@ impl SessionStore {
         Ok(sessions)
     }
 
-    /// The sessions that end in `[from, to]`, retained or not yet deleted, in the order of end, start, key bytes: what closes
-    /// when sessions close. Cost: a scan of the segments between.
+    /// The sessions that end in `[from, to]`, retained or not yet deleted, in the order of end,
+    /// start, key bytes: what closes when sessions close. Cost: a scan of the segments between.
     pub fn ending(
         &mut self,
         overlay: &mut Overlay,
@@ -187,7 +191,8 @@ impl SessionStore {
         }
     }
 
-    /// Deletes the segments that nobody sees any more. Call it before a commit, when all that closed was sent.
+    /// Deletes the segments that nobody sees any more. Call it before a commit, when all that
+    /// closed was sent.
     pub fn expire(&mut self, overlay: &mut Overlay) -> Result<(), Error> {
         self.segments.expire(overlay, super::LAST_PLACE)
     }

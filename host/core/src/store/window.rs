@@ -1,8 +1,9 @@
 //! Window stores: an aggregate for each key and window start.
 //!
-//! A window's length is the operator's affair; the store knows starts. Readers see exactly the windows that its retention keeps,
-//! by the highest start ever written; only [`WindowStore::starting`] sees what the store still holds beside them, so that a
-//! window can be sent when it closes, however far the row at hand moved time.
+//! A window's length is the operator's affair; the store knows starts. Readers see exactly the
+//! windows that its retention keeps, by the highest start ever written; only
+//! [`WindowStore::starting`] sees what the store still holds beside them, so that a window can be
+//! sent when it closes, however far the row at hand moved time.
 
 use std::ops::{Bound, ControlFlow};
 
@@ -81,7 +82,8 @@ impl WindowStore {
         }
     }
 
-    /// The aggregates of many windows, as pairs of a key and a start, in their order. One look-up below. A null key has none.
+    /// The aggregates of many windows, as pairs of a key and a start, in their order. One look-up
+    /// below. A null key has none.
     pub fn fetch_many(
         &mut self,
         overlay: &Overlay,
@@ -106,8 +108,8 @@ impl WindowStore {
         overlay.get_many(self.segments.store, &asked)
     }
 
-    /// Visits a key's windows that start in `[from, to]`, by start (from the highest down with `reverse`), until the visitor
-    /// breaks. One seek a segment that the retention keeps.
+    /// Visits a key's windows that start in `[from, to]`, by start (from the highest down with
+    /// `reverse`), until the visitor breaks. One seek a segment that the retention keeps.
     pub fn fetch_range(
         &mut self,
         overlay: &mut Overlay,
@@ -152,8 +154,8 @@ impl WindowStore {
         Ok(())
     }
 
-    /// The windows that start in `[from, to]`, retained or not yet deleted, in the order of start, then key bytes: what
-    /// closes when windows close. Cost: a scan of the segments between.
+    /// The windows that start in `[from, to]`, retained or not yet deleted, in the order of start,
+    /// then key bytes: what closes when windows close. Cost: a scan of the segments between.
     pub fn starting(
         &mut self,
         overlay: &mut Overlay,
@@ -173,7 +175,8 @@ impl WindowStore {
         }
     }
 
-    /// Deletes the segments that nobody sees any more. Call it before a commit, when all that closed was sent.
+    /// Deletes the segments that nobody sees any more. Call it before a commit, when all that
+    /// closed was sent.
     pub fn expire(&mut self, overlay: &mut Overlay) -> Result<(), Error> {
         self.segments.expire(overlay, super::LAST_PLACE)
     }

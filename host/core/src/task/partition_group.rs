@@ -1,9 +1,10 @@
 //! Partition groups: the order in which a task sees its input.
 //!
-//! One queue for each input partition; hands out runs of rows, always the row with the lowest timestamp among the heads (of
-//! equal ones, that of the first input). Rows of one partition never change their order. Stream time is the highest timestamp
-//! handed out so far and never goes back. An empty queue is waited for, up to `max_idle_ms`, so that a join sees both sides in
-//! order. A batch that is handed out whole is moved, not copied.
+//! One queue for each input partition; hands out runs of rows, always the row with the lowest
+//! timestamp among the heads (of equal ones, that of the first input). Rows of one partition never
+//! change their order. Stream time is the highest timestamp handed out so far and never goes back.
+//! An empty queue is waited for, up to `max_idle_ms`, so that a join sees both sides in order. A
+//! batch that is handed out whole is moved, not copied.
 
 use std::collections::VecDeque;
 
@@ -98,7 +99,8 @@ impl PartitionGroup {
         self.stream_time = self.stream_time.max(stream_time);
     }
 
-    /// Takes a batch over. Offsets, one a row, go up; rows before the input's next offset are a mistake of the caller.
+    /// Takes a batch over. Offsets, one a row, go up; rows before the input's next offset are a
+    /// mistake of the caller.
     pub fn enqueue(&mut self, input: usize, rows: Batch, offsets: Vec<i64>) {
         assert_eq!(rows.len(), offsets.len(), "one offset a row");
         let Some(&first) = offsets.first() else {
@@ -130,7 +132,8 @@ impl PartitionGroup {
         self.queues[input].bytes
     }
 
-    /// The next offset of an input: after the last row handed out; `None`: neither resumed nor read.
+    /// The next offset of an input: after the last row handed out; `None`: neither resumed nor
+    /// read.
     pub fn position(&self, input: usize) -> Option<i64> {
         self.queues[input].next_offset
     }
@@ -169,8 +172,9 @@ impl PartitionGroup {
         })
     }
 
-    /// Until when an empty input holds the others back: its time runs from when it was first seen empty until it has rows, as
-    /// in Kafka Streams, so that an input without traffic is waited for once and not again for each batch.
+    /// Until when an empty input holds the others back: its time runs from when it was first seen
+    /// empty until it has rows, as in Kafka Streams, so that an input without traffic is waited for
+    /// once and not again for each batch.
     fn wait(&mut self, now: Timestamp) -> Option<Timestamp> {
         if self.max_idle_ms == 0 {
             return None;

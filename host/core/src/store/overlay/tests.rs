@@ -86,8 +86,8 @@ fn many_keys_are_found_partly_above_and_partly_below() {
     );
 }
 
-/// The stream side of a join runs after its table has taken the whole batch, and yet a row of the stream must not meet
-/// the table's future.
+/// The stream side of a join runs after its table has taken the whole batch, and yet a row of the
+/// stream must not meet the table's future.
 #[test]
 fn a_row_meets_the_table_as_it_was_at_the_rows_place() {
     let backend = MemoryBackend::new();
@@ -134,12 +134,15 @@ fn what_a_failed_call_wrote_is_taken_back() {
     assert_eq!(backend.entries(COUNTS).len(), 2);
 }
 
+/// Place, key, value (none deletes), timestamp.
+type ModelWrite = (Vec<u32>, Vec<u8>, Option<Vec<u8>>, i64);
+
 /// The model: what was committed, what the batch began with, and the batch's writes in their order.
 #[derive(Clone, Default)]
 struct Model {
     committed: BTreeMap<Vec<u8>, (Vec<u8>, i64)>,
     base: BTreeMap<Vec<u8>, (Vec<u8>, i64)>,
-    batch: Vec<(Vec<u32>, Vec<u8>, Option<Vec<u8>>, i64)>,
+    batch: Vec<ModelWrite>,
 }
 
 impl Model {

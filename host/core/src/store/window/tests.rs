@@ -147,8 +147,9 @@ fn windows_that_close_are_found_though_retention_hides_them() {
     assert_eq!(keys, ["zoe", "ada", "bob"]);
 }
 
-/// The highest start is part of the state: a store restored from its changelog hides what the lost one hid, even when the
-/// window that moved time is gone again, and finds its windows when a new version asks for another retention.
+/// The highest start is part of the state: a store restored from its changelog hides what the lost
+/// one hid, even when the window that moved time is gone again, and finds its windows when a new
+/// version asks for another retention.
 #[test]
 fn a_restored_store_answers_as_the_lost_one() {
     let backend = MemoryBackend::new();
