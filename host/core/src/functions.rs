@@ -113,7 +113,13 @@ pub trait State {
     fn get_many(&mut self, store: u32, row: u32, keys: &Column) -> Result<Column, StateError>;
 
     /// Puts, or deletes where the value is `None`.
-    fn put(&mut self, store: u32, row: u32, key: &[u8], value: Option<&[u8]>) -> Result<(), StateError>;
+    fn put(
+        &mut self,
+        store: u32,
+        row: u32,
+        key: &[u8],
+        value: Option<&[u8]>,
+    ) -> Result<(), StateError>;
 
     /// Entries with `start` <= key < `end` in the order of bytes, at most `limit`: keys and values.
     fn range(

@@ -4,8 +4,12 @@
 //! behind which a guest stands, and [`store::Backend`], behind which committed state stands. Nothing here reads a clock,
 //! starts a thread or knows Kafka, RocksDB or wasmtime.
 
+pub mod codec;
 pub mod functions;
+pub mod limits;
+pub mod partitioner;
 pub mod record;
+pub mod restore;
 pub mod store;
 pub mod task;
 pub mod time;

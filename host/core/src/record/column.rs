@@ -35,7 +35,11 @@ impl Column {
 
     /// A column of `rows` nulls.
     pub fn nulls(rows: usize) -> Column {
-        Column { bytes: Vec::new(), lengths: vec![-1; rows], starts: vec![0; rows] }
+        Column {
+            bytes: Vec::new(),
+            lengths: vec![-1; rows],
+            starts: vec![0; rows],
+        }
     }
 
     /// From the parts that crossed the border. Errors: lengths that do not add up to the bytes, or are below -1.
@@ -48,7 +52,11 @@ impl Column {
             end += u64::from(length.max(0).unsigned_abs());
         }
         Malformed::unless("the sum of lengths", end == bytes.len() as u64)?;
-        Ok(Column { bytes, lengths, starts })
+        Ok(Column {
+            bytes,
+            lengths,
+            starts,
+        })
     }
 
     /// Gives up the parts: bytes back to back, and lengths with -1 for null.
@@ -78,12 +86,14 @@ impl Column {
 
     /// Appends a row. Panics past 4 GiB of bytes, which the limits of a batch are far below.
     pub fn push(&mut self, row: Option<&[u8]>) {
-        self.starts.push(u32::try_from(self.bytes.len()).expect("a column stays below 4 GiB"));
+        self.starts
+            .push(u32::try_from(self.bytes.len()).expect("a column stays below 4 GiB"));
         match row {
             None => self.lengths.push(-1),
             Some(row) => {
                 self.bytes.extend_from_slice(row);
-                self.lengths.push(i32::try_from(row.len()).expect("a row stays below 2 GiB"));
+                self.lengths
+                    .push(i32::try_from(row.len()).expect("a row stays below 2 GiB"));
             }
         }
     }
@@ -114,12 +124,44 @@ impl Column {
         selected
     }
 
+    /// The rows in `rows`, copied at one go. Panics where there are no such rows.
+    pub fn slice(&self, rows: std::ops::Range<usize>) -> Column {
+        let begin = |row: usize| {
+            self.starts
+                .get(row)
+                .map_or(self.bytes.len(), |&s| s as usize)
+        };
+        let (from, to) = (begin(rows.start), begin(rows.end));
+        Column {
+            bytes: self.bytes[from..to].to_vec(),
+            lengths: self.lengths[rows.clone()].to_vec(),
+            starts: self.starts[rows]
+                .iter()
+                .map(|start| start - offset(from))
+                .collect(),
+        }
+    }
+
+    /// Appends all rows of `other`. Panics past 4 GiB of bytes, as [`Column::push`] does.
+    pub fn append(&mut self, other: &Column) {
+        let shift = offset(self.bytes.len());
+        self.bytes.extend_from_slice(&other.bytes);
+        offset(self.bytes.len());
+        self.lengths.extend_from_slice(&other.lengths);
+        self.starts
+            .extend(other.starts.iter().map(|start| start + shift));
+    }
+
     /// Forgets all rows and keeps the room.
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.lengths.clear();
         self.starts.clear();
     }
+}
+
+fn offset(bytes: usize) -> u32 {
+    u32::try_from(bytes).expect("a column stays below 4 GiB")
 }
 
 impl std::fmt::Debug for Column {
@@ -143,15 +185,26 @@ mod tests {
 
     #[test]
     fn null_and_empty_are_not_the_same() {
-        let column: Column = [Some(&b"a"[..]), None, Some(&b""[..]), Some(&b"bc"[..])].into_iter().collect();
+        let column: Column = [Some(&b"a"[..]), None, Some(&b""[..]), Some(&b"bc"[..])]
+            .into_iter()
+            .collect();
         let (bytes, lengths) = column.clone().into_parts();
-        assert_eq!((bytes.as_slice(), lengths.as_slice()), (&b"abc"[..], &[1, -1, 0, 2][..]));
+        assert_eq!(
+            (bytes.as_slice(), lengths.as_slice()),
+            (&b"abc"[..], &[1, -1, 0, 2][..])
+        );
         assert_eq!(Column::from_parts(bytes, lengths), Ok(column));
     }
 
     #[test]
     fn parts_that_do_not_add_up_are_refused() {
-        assert_eq!(Column::from_parts(b"abc".to_vec(), vec![1, 1]), Err(Malformed("the sum of lengths")));
-        assert_eq!(Column::from_parts(b"abc".to_vec(), vec![-2, 3]), Err(Malformed("a length")));
+        assert_eq!(
+            Column::from_parts(b"abc".to_vec(), vec![1, 1]),
+            Err(Malformed("the sum of lengths"))
+        );
+        assert_eq!(
+            Column::from_parts(b"abc".to_vec(), vec![-2, 3]),
+            Err(Malformed("a length"))
+        );
     }
 }

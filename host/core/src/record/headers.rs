@@ -17,11 +17,19 @@ pub struct Headers {
 impl Headers {
     /// No header on any of `rows` rows.
     pub fn empty_rows(rows: usize) -> Headers {
-        Headers { counts: vec![0; rows], firsts: vec![0; rows], ..Headers::default() }
+        Headers {
+            counts: vec![0; rows],
+            firsts: vec![0; rows],
+            ..Headers::default()
+        }
     }
 
     /// From the parts that crossed the border. Errors: counts that do not add up, a name that is null or not utf-8.
-    pub fn from_parts(counts: Vec<u32>, names: Column, values: Column) -> Result<Headers, Malformed> {
+    pub fn from_parts(
+        counts: Vec<u32>,
+        names: Column,
+        values: Column,
+    ) -> Result<Headers, Malformed> {
         let mut firsts = Vec::with_capacity(counts.len());
         let mut end = 0_u64;
         for &count in &counts {
@@ -32,7 +40,12 @@ impl Headers {
         Malformed::unless("header values", names.len() == values.len())?;
         let is_text = |name: Option<&[u8]>| name.is_some_and(|n| std::str::from_utf8(n).is_ok());
         Malformed::unless("a header name", names.iter().all(is_text))?;
-        Ok(Headers { counts, firsts, names, values })
+        Ok(Headers {
+            counts,
+            firsts,
+            names,
+            values,
+        })
     }
 
     /// The parts: how many headers each row has, then all names and all values.
@@ -57,8 +70,10 @@ impl Headers {
             self.names.push(Some(name.as_bytes()));
             self.values.push(value);
         }
-        self.firsts.push(u32::try_from(first).expect("a batch stays below 4 G headers"));
-        self.counts.push(u32::try_from(self.names.len() - first).expect("as above"));
+        self.firsts
+            .push(u32::try_from(first).expect("a batch stays below 4 G headers"));
+        self.counts
+            .push(u32::try_from(self.names.len() - first).expect("as above"));
     }
 
     /// The headers of a row, in order. Panics where there is no such row.
@@ -66,7 +81,10 @@ impl Headers {
         let first = self.firsts[row] as usize;
         (first..first + self.counts[row] as usize).map(|entry| {
             let name = self.names.get(entry).expect("a name is never null");
-            (std::str::from_utf8(name).expect("a name is utf-8"), self.values.get(entry))
+            (
+                std::str::from_utf8(name).expect("a name is utf-8"),
+                self.values.get(entry),
+            )
         })
     }
 
@@ -77,5 +95,35 @@ impl Headers {
             selected.push_row(self.row(row as usize));
         }
         selected
+    }
+
+    /// The rows in `rows`. Panics where there are no such rows.
+    pub fn slice(&self, rows: std::ops::Range<usize>) -> Headers {
+        let begin = |row: usize| {
+            self.firsts
+                .get(row)
+                .map_or(self.names.len(), |&f| f as usize)
+        };
+        let (from, to) = (begin(rows.start), begin(rows.end));
+        let shift = u32::try_from(from).expect("a batch stays below 4 G headers");
+        Headers {
+            counts: self.counts[rows.clone()].to_vec(),
+            firsts: self.firsts[rows]
+                .iter()
+                .map(|first| first - shift)
+                .collect(),
+            names: self.names.slice(from..to),
+            values: self.values.slice(from..to),
+        }
+    }
+
+    /// Appends all rows of `other`.
+    pub fn append(&mut self, other: &Headers) {
+        let shift = u32::try_from(self.names.len()).expect("a batch stays below 4 G headers");
+        self.counts.extend_from_slice(&other.counts);
+        self.firsts
+            .extend(other.firsts.iter().map(|first| first + shift));
+        self.names.append(&other.names);
+        self.values.append(&other.values);
     }
 }

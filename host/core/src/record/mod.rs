@@ -79,9 +79,39 @@ impl Batch {
         Batch {
             keys: self.keys.select(rows),
             values: self.values.select(rows),
-            timestamps: rows.iter().map(|&row| self.timestamps[row as usize]).collect(),
+            timestamps: rows
+                .iter()
+                .map(|&row| self.timestamps[row as usize])
+                .collect(),
             headers: self.headers.as_ref().map(|headers| headers.select(rows)),
         }
+    }
+
+    /// The rows in `rows`, each column copied at one go. Panics where there are no such rows.
+    pub fn slice(&self, rows: std::ops::Range<usize>) -> Batch {
+        Batch {
+            keys: self.keys.slice(rows.clone()),
+            values: self.values.slice(rows.clone()),
+            timestamps: self.timestamps[rows.clone()].to_vec(),
+            headers: self.headers.as_ref().map(|headers| headers.slice(rows)),
+        }
+    }
+
+    /// Appends all rows of `other`, headers included.
+    pub fn append(&mut self, other: &Batch) {
+        match (&mut self.headers, &other.headers) {
+            (None, None) => {}
+            (Some(headers), Some(others)) => headers.append(others),
+            (Some(headers), None) => headers.append(&Headers::empty_rows(other.len())),
+            (None, Some(others)) => {
+                let mut headers = Headers::empty_rows(self.timestamps.len());
+                headers.append(others);
+                self.headers = Some(headers);
+            }
+        }
+        self.keys.append(&other.keys);
+        self.values.append(&other.values);
+        self.timestamps.extend_from_slice(&other.timestamps);
     }
 
     /// Whether all columns have the same number of rows, and what is wrong where not.
@@ -89,6 +119,9 @@ impl Batch {
         let rows = self.len();
         Malformed::unless("keys", self.keys.len() == rows)?;
         Malformed::unless("values", self.values.len() == rows)?;
-        Malformed::unless("headers", self.headers.as_ref().is_none_or(|h| h.len() == rows))
+        Malformed::unless(
+            "headers",
+            self.headers.as_ref().is_none_or(|h| h.len() == rows),
+        )
     }
 }

@@ -3,7 +3,22 @@
 //! Every store is one ordered space of byte keys, whatever its kind; an entry has a value and a timestamp. Committed
 //! entries stand behind the port [`Backend`]; what a transaction has written so far is an overlay over it.
 
+pub mod contract;
+pub mod join_window;
+mod layer;
+pub mod memory;
+pub mod overlay;
+mod segments;
+pub mod session;
+pub mod window;
+
 use std::ops::{Bound, ControlFlow};
+
+pub use join_window::JoinWindow;
+pub use memory::MemoryBackend;
+pub use overlay::{LAST_PLACE, Overlay, Savepoint};
+pub use session::SessionStore;
+pub use window::WindowStore;
 
 use crate::record::{Batch, Column};
 
@@ -53,7 +68,12 @@ pub trait Backend: Send {
     fn get_many(&self, store: StoreId, keys: &Column) -> Result<Entries, Error>;
 
     /// Visits the entries of a range in key order until the visitor breaks. One seek.
-    fn range(&self, store: StoreId, range: KeyRange<'_>, visit: &mut Visit<'_>) -> Result<(), Error>;
+    fn range(
+        &self,
+        store: StoreId,
+        range: KeyRange<'_>,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), Error>;
 
     /// Takes the writes of a transaction that has committed, all or nothing.
     fn commit(&mut self, writes: &[(StoreId, Writes)]) -> Result<(), Error>;

@@ -2,6 +2,8 @@
 
 pub mod effect;
 pub mod id;
+pub mod partition_group;
 
 pub use effect::{Commit, DeadLetter, Effects, Position, Produce};
 pub use id::TaskId;
+pub use partition_group::PartitionGroup;

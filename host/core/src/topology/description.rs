@@ -38,7 +38,10 @@ pub struct Edge {
 
 /// What a node does.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the fields are documented on the records that they come from, in wit/topology.wit")]
+#[expect(
+    missing_docs,
+    reason = "the fields are documented on the records that they come from, in wit/topology.wit"
+)]
 pub enum Operator {
     /// A topic as a stream.
     Source { topic: String },
@@ -49,11 +52,19 @@ pub enum Operator {
     /// A stream made a table.
     ToTable { store: String },
     /// A run of filters, maps and branches, fused.
-    Transform { function: FunctionId, ports: u8, steps: Vec<String>, rekeys: bool },
+    Transform {
+        function: FunctionId,
+        ports: u8,
+        steps: Vec<String>,
+        rekeys: bool,
+    },
     /// Inputs side by side, in the order of their rows.
     Merge,
     /// Through an internal topic, partitioned by key.
-    Repartition { name: String, partitions: Option<u32> },
+    Repartition {
+        name: String,
+        partitions: Option<u32>,
+    },
     /// Count, reduce, aggregate; plain or in windows.
     Aggregate {
         aggregator: Aggregator,
@@ -62,15 +73,26 @@ pub enum Operator {
         skip_null_values: bool,
     },
     /// Inputs: stream, table.
-    StreamTableJoin { kind: JoinKind, function: FunctionId },
+    StreamTableJoin {
+        kind: JoinKind,
+        function: FunctionId,
+    },
     /// Inputs: stream, global table.
-    GlobalTableJoin { kind: JoinKind, function: FunctionId, key: FunctionId },
+    GlobalTableJoin {
+        kind: JoinKind,
+        function: FunctionId,
+        key: FunctionId,
+    },
     /// Inputs: left stream, right stream.
     StreamStreamJoin(StreamStreamJoin),
     /// A keyed processor with one value a key.
     Update { function: FunctionId, store: String },
     /// A free processor.
-    Process { function: FunctionId, stores: Vec<String>, schedules: Vec<Schedule> },
+    Process {
+        function: FunctionId,
+        stores: Vec<String>,
+        schedules: Vec<Schedule>,
+    },
     /// Rows to a topic.
     Sink { topic: String },
 }
@@ -86,7 +108,10 @@ pub enum Aggregator {
 
 /// The windows of an aggregate. All in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it; milliseconds, as the enum does")]
+#[expect(
+    missing_docs,
+    reason = "the names say it; milliseconds, as the enum does"
+)]
 pub enum Window {
     /// `[start, start + size)`; tumbling where `advance == size`.
     Hopping { size: i64, advance: i64, grace: i64 },

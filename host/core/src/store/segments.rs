@@ -1,0 +1,194 @@
+//! What stores of timed entries have in common: keys cut into segments of time, exact retention,
+//! and a record of their own.
+//!
+//! An entry's key is its segment, then the plain key, then what tells its entries apart: reads of
+//! one key touch few places, and what has expired goes whole segments at a time. What readers see
+//! is exact all the same: nothing older than the highest time ever written, less the retention.
+//! That time, and the length of a segment, are an entry of the store itself (so a restore brings
+//! them back, and a new version with another retention still finds its entries).
+
+use super::layer::Found;
+use super::overlay::Overlay;
+use super::{Error, StoreId};
+use crate::codec::{ordered, push_escaped};
+
+/// How long a store of timed entries shows them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Milliseconds before the highest time ever written.
+    pub ms: i64,
+    /// Whether an entry exactly that old is still there.
+    pub inclusive: bool,
+}
+
+/// The store's own record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    /// The highest time ever written.
+    pub(super) last: i64,
+    /// Length of a segment.
+    pub(super) interval: i64,
+    /// Segments below are gone.
+    pub(super) expired: i64,
+    /// The next entry's arrival number, where entries have one.
+    pub(super) arrivals: i64,
+}
+
+/// The key of the store's own record: before all entries.
+const HEADER: &[u8] = &[0];
+
+/// The first byte of entries, and of the entries of a join that wait.
+pub(super) const ENTRIES: u8 = 1;
+pub(super) const WAITING: u8 = 2;
+
+/// As Kafka Streams has it: no segment is shorter.
+const SHORTEST_SEGMENT_MS: i64 = 60_000;
+
+#[derive(Debug)]
+pub(super) struct Segments {
+    pub(super) store: StoreId,
+    retention: Retention,
+    committed: Option<(u64, Option<Header>)>,
+}
+
+impl Segments {
+    pub(super) fn new(store: StoreId, retention: Retention) -> Segments {
+        Segments {
+            store,
+            retention,
+            committed: None,
+        }
+    }
+
+    /// The store's record, if anything was ever written.
+    pub(super) fn header(&mut self, overlay: &Overlay) -> Result<Option<Header>, Error> {
+        match overlay.written(self.store, HEADER) {
+            Found::Value(bytes, _) => return self.decode(bytes).map(Some),
+            Found::Deleted => return Ok(None),
+            Found::Unknown => {}
+        }
+        let generation = overlay.generation();
+        if let Some((seen, header)) = self.committed
+            && seen == generation
+        {
+            return Ok(header);
+        }
+        let bytes = overlay.get(self.store, HEADER)?;
+        let header = bytes.map(|(bytes, _)| self.decode(&bytes)).transpose()?;
+        self.committed = Some((generation, header));
+        Ok(header)
+    }
+
+    /// Notes that something is written at `time`; answers with the record as it is then.
+    pub(super) fn observe(
+        &mut self,
+        overlay: &mut Overlay,
+        place: &[u32],
+        time: i64,
+    ) -> Result<Header, Error> {
+        let header = match self.header(overlay)? {
+            Some(header) if header.last >= time => return Ok(header),
+            Some(header) => Header {
+                last: time,
+                ..header
+            },
+            None => {
+                let interval = (self.retention.ms / 2).max(SHORTEST_SEGMENT_MS);
+                Header {
+                    last: time,
+                    interval,
+                    expired: i64::MIN,
+                    arrivals: 0,
+                }
+            }
+        };
+        self.set_header(overlay, place, &header);
+        Ok(header)
+    }
+
+    pub(super) fn set_header(&self, overlay: &mut Overlay, place: &[u32], header: &Header) {
+        let Header {
+            last,
+            interval,
+            expired,
+            arrivals,
+        } = *header;
+        let bytes: Vec<u8> = [last, interval, expired, arrivals]
+            .into_iter()
+            .flat_map(i64::to_be_bytes)
+            .collect();
+        overlay.put(self.store, place, HEADER, Some(&bytes), last);
+    }
+
+    /// The lowest time that readers see.
+    pub(super) fn floor(&self, header: &Header) -> i64 {
+        let floor = header.last.saturating_sub(self.retention.ms);
+        if self.retention.inclusive {
+            floor
+        } else {
+            floor.saturating_add(1)
+        }
+    }
+
+    /// Deletes the segments that nobody sees any more.
+    pub(super) fn expire(&mut self, overlay: &mut Overlay, place: &[u32]) -> Result<(), Error> {
+        let Some(header) = self.header(overlay)? else {
+            return Ok(());
+        };
+        let expired = header.segment(self.floor(&header));
+        if expired > header.expired {
+            overlay.expire(self.store, &[ENTRIES], &segment_key(expired));
+            self.set_header(overlay, place, &Header { expired, ..header });
+        }
+        Ok(())
+    }
+
+    /// That an entry's key is not one that this kind of store writes.
+    pub(super) fn corrupted(&self) -> Error {
+        Error {
+            store: self.store.0.to_string(),
+            reason: "an entry is not of this kind of store; wipe it and restore it".into(),
+        }
+    }
+
+    fn decode(&self, bytes: &[u8]) -> Result<Header, Error> {
+        let (fields, rest) = bytes.as_chunks::<8>();
+        match (fields, rest) {
+            ([last, interval, expired, arrivals], []) => Ok(Header {
+                last: i64::from_be_bytes(*last),
+                interval: i64::from_be_bytes(*interval).max(1),
+                expired: i64::from_be_bytes(*expired),
+                arrivals: i64::from_be_bytes(*arrivals),
+            }),
+            _ => Err(self.corrupted()),
+        }
+    }
+}
+
+impl Header {
+    /// The segment of a time.
+    pub(super) fn segment(&self, time: i64) -> i64 {
+        time.div_euclid(self.interval)
+    }
+
+    /// The beginning of the keys of `key`'s entries in the segment of `time`.
+    pub(super) fn prefix(&self, time: i64, key: &[u8]) -> Vec<u8> {
+        prefix(self.segment(time), key)
+    }
+}
+
+/// The beginning of the keys of a segment.
+pub(super) fn segment_key(segment: i64) -> Vec<u8> {
+    let mut bytes = vec![ENTRIES];
+    bytes.extend(ordered(segment));
+    bytes
+}
+
+/// The beginning of the keys of `key`'s entries in a segment.
+pub(super) fn prefix(segment: i64, key: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(9 + key.len() + 2 + 16);
+    bytes.push(ENTRIES);
+    bytes.extend(ordered(segment));
+    push_escaped(&mut bytes, key);
+    bytes
+}

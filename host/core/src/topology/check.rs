@@ -1,0 +1,297 @@
+//! The checks of a description that need nothing but itself: names, inputs, windows, topics.
+//!
+//! Every mistake is noted, none stops the rest. Each message names the node, store or topic, and says how to mend it.
+
+use std::collections::HashSet;
+
+use super::description::{Description, JoinKind, Node, Operator, StreamStreamJoin, Window};
+use super::errors::Errors;
+
+/// More nodes or stores than this is no service, but a mistake of a generator.
+const MAX_NODES: usize = 500;
+/// Longer than 30 years is a mistake of units, and keeps sums of durations far from overflow.
+const MAX_DURATION_MS: i64 = 1_000_000_000_000;
+
+/// Notes the mistakes of `description` in `errors`. Without one, every edge and every table of a join is good.
+pub(super) fn check(service: &str, description: &Description, errors: &mut Errors) {
+    legal("service", service, errors);
+    if description.nodes.len() > MAX_NODES || description.stores.len() > MAX_NODES {
+        errors.push(format!(
+            "a topology has at most {MAX_NODES} nodes and {MAX_NODES} stores; split the service"
+        ));
+        return;
+    }
+    names(description, errors);
+    for (position, node) in description.nodes.iter().enumerate() {
+        inputs(description, position, node, errors);
+        operator(description, node, errors);
+        topic(service, node, errors);
+    }
+}
+
+/// The stores that a node makes, under the names that the service gave them.
+pub(super) fn own_stores(operator: &Operator) -> Vec<&str> {
+    match operator {
+        Operator::Table { store, .. }
+        | Operator::GlobalTable { store, .. }
+        | Operator::ToTable { store }
+        | Operator::Aggregate { store, .. }
+        | Operator::Update { store, .. } => vec![store],
+        Operator::StreamStreamJoin(join) => vec![&join.left_store, &join.right_store],
+        _ => Vec::new(),
+    }
+}
+
+/// Notes whether a name cannot be (part of) a topic's name.
+pub(super) fn legal(what: &str, name: &str, errors: &mut Errors) {
+    let good = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if name.is_empty() {
+        errors.push(format!("a {what} has an empty name; give it one"));
+    } else if !name.chars().all(good) || name.len() > 200 || name == "." || name == ".." {
+        let rule = "use at most 200 of the characters a-z, A-Z, 0-9, `.`, `_` and `-`";
+        errors.push(format!(
+            "{what} `{}`: not a name that Kafka takes; {rule}",
+            name.escape_debug()
+        ));
+    }
+}
+
+fn names(description: &Description, errors: &mut Errors) {
+    let mut seen = HashSet::new();
+    for node in &description.nodes {
+        if node.name.is_empty() {
+            errors.push("a node has an empty name; give it one");
+        } else if !seen.insert(node.name.as_str()) {
+            errors.push(format!("two nodes are called `{}`; rename one", node.name));
+        }
+    }
+    let mut seen = HashSet::new();
+    let owned = description
+        .nodes
+        .iter()
+        .flat_map(|node| own_stores(&node.operator));
+    for store in owned.chain(description.stores.iter().map(|store| store.name.as_str())) {
+        legal("store", store, errors);
+        if !seen.insert(store) {
+            errors.push(format!("two stores are called `{store}`; rename one"));
+        }
+    }
+    for node in &description.nodes {
+        let Operator::Process { stores, .. } = &node.operator else {
+            continue;
+        };
+        for store in stores.iter().filter(|store| !seen.contains(store.as_str())) {
+            errors.push(format!(
+                "node `{}` uses store `{store}`, which nobody declares; declare it",
+                node.name
+            ));
+        }
+    }
+}
+
+fn inputs(description: &Description, position: usize, node: &Node, errors: &mut Errors) {
+    let name = &node.name;
+    let (least, most) = match node.operator {
+        Operator::Source { .. } | Operator::Table { .. } | Operator::GlobalTable { .. } => (0, 0),
+        Operator::Merge => (1, 255),
+        Operator::StreamTableJoin { .. }
+        | Operator::GlobalTableJoin { .. }
+        | Operator::StreamStreamJoin(_) => (2, 2),
+        _ => (1, 1),
+    };
+    let count = node.inputs.len();
+    if !(least..=most).contains(&count) {
+        errors.push(format!(
+            "node `{name}` has {count} inputs, but its operator takes {least}; connect it anew"
+        ));
+    }
+    for (input, edge) in node.inputs.iter().enumerate() {
+        let Some(from) = description.nodes.get(edge.node as usize) else {
+            errors.push(format!(
+                "node `{name}` reads node number {}, which does not exist",
+                edge.node
+            ));
+            continue;
+        };
+        if edge.node as usize >= position {
+            let mend = "declare inputs before their readers";
+            errors.push(format!(
+                "node `{name}` reads `{}`, which is declared after it; {mend}",
+                from.name
+            ));
+            continue;
+        }
+        let ports = match from.operator {
+            Operator::Sink { .. } => 0,
+            Operator::Transform { ports, .. } => ports,
+            _ => 1,
+        };
+        if ports == 0 {
+            errors.push(format!(
+                "node `{name}` reads `{}`, which has no output",
+                from.name
+            ));
+        } else if edge.port >= ports {
+            let has = format!("which has {ports} (numbered from 0)");
+            errors.push(format!(
+                "node `{name}` reads output {} of `{}`, {has}",
+                edge.port, from.name
+            ));
+        }
+        let table = matches!(
+            (&node.operator, input),
+            (Operator::GlobalTableJoin { .. }, 1)
+        );
+        if matches!(from.operator, Operator::GlobalTable { .. }) && !table {
+            let mend = "only a global-table join can, as its second input";
+            errors.push(format!(
+                "node `{name}` reads global table `{}`; {mend}",
+                from.name
+            ));
+        }
+    }
+}
+
+fn operator(description: &Description, node: &Node, errors: &mut Errors) {
+    let name = &node.name;
+    let table = || {
+        Some(
+            &description
+                .nodes
+                .get(node.inputs.get(1)?.node as usize)?
+                .operator,
+        )
+    };
+    match &node.operator {
+        Operator::Transform { ports: 0, .. } => {
+            errors.push(format!(
+                "node `{name}` has no output; a transform has at least 1"
+            ));
+        }
+        Operator::Repartition {
+            name: topic,
+            partitions,
+        } => {
+            legal("repartition", topic, errors);
+            if *partitions == Some(0) {
+                errors.push(format!("node `{name}` repartitions to 0 partitions; ask for at least 1, or leave it open"));
+            }
+        }
+        Operator::Aggregate {
+            window: Some(window),
+            ..
+        } => check_window(name, *window, errors),
+        Operator::StreamTableJoin { kind, .. } => {
+            no_outer(name, *kind, errors);
+            let is_table = table().is_none_or(|table| {
+                let plain = matches!(table, Operator::Aggregate { window: None, .. });
+                plain || matches!(table, Operator::Table { .. } | Operator::ToTable { .. })
+            });
+            if !is_table {
+                let mend =
+                    "make a table of it (`table`, `to-table` or an aggregate without windows)";
+                errors.push(format!(
+                    "node `{name}` joins a stream with what is not a table; {mend}"
+                ));
+            }
+        }
+        Operator::GlobalTableJoin { kind, .. } => {
+            no_outer(name, *kind, errors);
+            if table().is_some_and(|table| !matches!(table, Operator::GlobalTable { .. })) {
+                errors.push(format!(
+                    "node `{name}`: its second input is not a global table; declare one"
+                ));
+            }
+        }
+        Operator::StreamStreamJoin(join) => check_join(name, join, errors),
+        Operator::Process { schedules, .. } => {
+            for schedule in schedules {
+                duration(name, "a schedule's interval", schedule.interval, 1, errors);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn no_outer(name: &str, kind: JoinKind, errors: &mut Errors) {
+    if kind == JoinKind::Outer {
+        errors.push(format!(
+            "node `{name}`: a join with a table is inner or left, never outer; choose one"
+        ));
+    }
+}
+
+fn check_window(name: &str, window: Window, errors: &mut Errors) {
+    match window {
+        Window::Hopping {
+            size,
+            advance,
+            grace,
+        } => {
+            duration(name, "the window's size", size, 1, errors);
+            duration(name, "the window's advance", advance, 1, errors);
+            duration(name, "the window's grace", grace, 0, errors);
+            if advance > size && size > 0 {
+                let mend = "windows must not leave gaps: make it the size or less";
+                errors.push(format!("node `{name}`: the window's advance {advance} ms exceeds its size {size} ms; {mend}"));
+            }
+        }
+        Window::Session { gap, grace } => {
+            duration(name, "the session's gap", gap, 1, errors);
+            duration(name, "the session's grace", grace, 0, errors);
+        }
+    }
+}
+
+fn check_join(name: &str, join: &StreamStreamJoin, errors: &mut Errors) {
+    duration(name, "the join's grace", join.grace, 0, errors);
+    for (what, bound) in [("before", join.before), ("after", join.after)] {
+        duration(
+            name,
+            &format!("the join's `{what}`"),
+            bound,
+            -MAX_DURATION_MS,
+            errors,
+        );
+    }
+    if join
+        .before
+        .checked_add(join.after)
+        .is_some_and(|size| size < 0)
+    {
+        let (before, after) = (join.before, join.after);
+        errors.push(format!("node `{name}`: before {before} ms + after {after} ms is below 0; no row could ever match"));
+    }
+}
+
+fn duration(name: &str, what: &str, value: i64, least: i64, errors: &mut Errors) {
+    if value < least || value > MAX_DURATION_MS {
+        errors.push(format!(
+            "node `{name}`: {what} is {value} ms; it must be between {least} and {MAX_DURATION_MS}"
+        ));
+    }
+}
+
+fn topic(service: &str, node: &Node, errors: &mut Errors) {
+    let name = &node.name;
+    let (Operator::Source { topic }
+    | Operator::Table { topic, .. }
+    | Operator::GlobalTable { topic, .. }
+    | Operator::Sink { topic }) = &node.operator
+    else {
+        return;
+    };
+    legal("topic", topic, errors);
+    if is_internal(service, topic) {
+        let mend = "connect the nodes themselves instead";
+        errors.push(format!(
+            "node `{name}` uses topic `{topic}`, which is internal to `{service}`; {mend}"
+        ));
+    }
+}
+
+/// Whether a topic's name is one of those that the engine makes for this service.
+pub(super) fn is_internal(service: &str, topic: &str) -> bool {
+    let ends = topic.ends_with("-repartition") || topic.ends_with("-changelog");
+    ends && topic.starts_with(&format!("{service}-"))
+}

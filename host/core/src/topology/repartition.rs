@@ -1,0 +1,300 @@
+//! Repartitions: rows whose key may have changed go through an internal topic before a keyed operator sees them.
+//!
+//! Each repartition, written or inserted, becomes two nodes: a sink to the topic and a source of it. Names are Kafka Streams': the
+//! topic `<service>-<name>-repartition`, and the name of an inserted one that of the operator's store, or of the join.
+
+use crate::store::StoreId;
+
+use super::description::{Description, Edge, JoinKind, Operator};
+use super::{Child, Input, Node, NodeId, Operation, StoreSpec};
+
+/// The nodes of a description that was found good, repartitions inserted, edges in both directions.
+pub(super) fn expand(service: &str, description: &Description, stores: &[StoreSpec]) -> Vec<Node> {
+    let mut expansion = Expansion {
+        service,
+        stores,
+        nodes: Vec::new(),
+        rekeyed: Vec::new(),
+        made: Vec::new(),
+    };
+    for node in &description.nodes {
+        expansion.add(node);
+    }
+    let mut nodes = expansion.nodes;
+    connect(&mut nodes);
+    keep_null_keys(&mut nodes);
+    nodes
+}
+
+struct Expansion<'a> {
+    service: &'a str,
+    stores: &'a [StoreSpec],
+    nodes: Vec<Node>,
+    /// Of each node of `nodes`: whether rows that leave it may be in the wrong partition for their key.
+    rekeyed: Vec<bool>,
+    /// Of each node of the description: the node whose outputs stand for its.
+    made: Vec<NodeId>,
+}
+
+impl Expansion<'_> {
+    fn add(&mut self, node: &super::description::Node) {
+        if let Operator::Repartition { name, partitions } = &node.operator {
+            let input = self.input(node.inputs[0]);
+            let source = self.through_topic(name, *partitions, input);
+            self.made.push(source);
+            return;
+        }
+        let inputs = self.inputs(node);
+        let rekeyed = match &node.operator {
+            Operator::Transform { rekeys, .. } => *rekeys || self.any_rekeyed(&inputs),
+            Operator::Merge | Operator::GlobalTableJoin { .. } => self.any_rekeyed(&inputs),
+            Operator::Process { .. } | Operator::Update { .. } => true,
+            _ => false,
+        };
+        let operation = self.operation(node);
+        let id = self.push(node.name.clone(), inputs, operation, rekeyed);
+        self.made.push(id);
+    }
+
+    /// What the node is sent; the table of a join is not sent, it is read.
+    fn inputs(&mut self, node: &super::description::Node) -> Vec<Input> {
+        let edges: Vec<Input> = node.inputs.iter().map(|&edge| self.input(edge)).collect();
+        match &node.operator {
+            Operator::Aggregate { store, .. }
+            | Operator::ToTable { store }
+            | Operator::Update { store, .. } => {
+                vec![self.by_key(store, edges[0])]
+            }
+            Operator::StreamTableJoin { .. } => vec![self.by_key(&node.name, edges[0])],
+            Operator::StreamStreamJoin(_) => {
+                let left = self.by_key(&format!("{}-left", node.name), edges[0]);
+                let right = self.by_key(&format!("{}-right", node.name), edges[1]);
+                vec![left, right]
+            }
+            Operator::GlobalTableJoin { .. } => vec![edges[0]],
+            _ => edges,
+        }
+    }
+
+    fn input(&self, edge: Edge) -> Input {
+        Input {
+            node: self.made[edge.node as usize],
+            port: edge.port,
+        }
+    }
+
+    fn any_rekeyed(&self, inputs: &[Input]) -> bool {
+        inputs
+            .iter()
+            .any(|input| self.rekeyed[input.node.0 as usize])
+    }
+
+    fn by_key(&mut self, name: &str, input: Input) -> Input {
+        if self.any_rekeyed(&[input]) {
+            Input {
+                node: self.through_topic(name, None, input),
+                port: 0,
+            }
+        } else {
+            input
+        }
+    }
+
+    fn through_topic(&mut self, name: &str, partitions: Option<u32>, input: Input) -> NodeId {
+        let topic = format!("{}-{name}-repartition", self.service);
+        let sink = Operation::Repartition {
+            topic: topic.clone(),
+            partitions,
+            keep_null_keys: false,
+        };
+        self.push(format!("{name}-repartition-sink"), vec![input], sink, false);
+        self.push(
+            format!("{name}-repartition-source"),
+            Vec::new(),
+            Operation::Source { topic },
+            false,
+        )
+    }
+
+    fn push(
+        &mut self,
+        name: String,
+        inputs: Vec<Input>,
+        operation: Operation,
+        rekeyed: bool,
+    ) -> NodeId {
+        let id = NodeId(u32::try_from(self.nodes.len()).expect("the number of nodes is checked"));
+        self.nodes.push(Node {
+            name,
+            inputs,
+            children: Vec::new(),
+            operation,
+            subtopology: None,
+        });
+        self.rekeyed.push(rekeyed);
+        id
+    }
+
+    fn store(&self, name: &str) -> StoreId {
+        let position = self.stores.iter().position(|store| store.name == name);
+        StoreId(
+            u32::try_from(position.expect("the store was checked"))
+                .expect("the number of stores is checked"),
+        )
+    }
+
+    fn table(&self, node: &super::description::Node) -> (NodeId, StoreId) {
+        let table = self.made[node.inputs[1].node as usize];
+        let stores = self.nodes[table.0 as usize].operation.writes();
+        (
+            table,
+            *stores.first().expect("the table of a join was checked"),
+        )
+    }
+
+    fn operation(&self, node: &super::description::Node) -> Operation {
+        match node.operator.clone() {
+            Operator::Source { topic } => Operation::Source { topic },
+            Operator::Table { topic, store } => Operation::Table {
+                topic,
+                store: self.store(&store),
+            },
+            Operator::GlobalTable { topic, store } => Operation::GlobalTable {
+                topic,
+                store: self.store(&store),
+            },
+            Operator::ToTable { store } => Operation::ToTable {
+                store: self.store(&store),
+            },
+            Operator::Transform {
+                function,
+                ports,
+                steps,
+                rekeys,
+            } => Operation::Transform {
+                function,
+                ports,
+                steps,
+                rekeys,
+            },
+            Operator::Merge => Operation::Merge,
+            Operator::Repartition { .. } => {
+                unreachable!("a repartition becomes two nodes of its own")
+            }
+            Operator::Aggregate {
+                aggregator,
+                store,
+                window,
+                skip_null_values,
+            } => Operation::Aggregate {
+                aggregator,
+                store: self.store(&store),
+                window,
+                skip_null_values,
+            },
+            Operator::StreamTableJoin { kind, function } => {
+                let (table, store) = self.table(node);
+                Operation::StreamTableJoin {
+                    kind,
+                    function,
+                    table,
+                    store,
+                }
+            }
+            Operator::GlobalTableJoin {
+                kind,
+                function,
+                key,
+            } => {
+                let (table, store) = self.table(node);
+                Operation::GlobalTableJoin {
+                    kind,
+                    function,
+                    key,
+                    table,
+                    store,
+                }
+            }
+            Operator::StreamStreamJoin(join) => Operation::StreamStreamJoin {
+                kind: join.kind,
+                function: join.function,
+                before: join.before,
+                after: join.after,
+                grace: join.grace,
+                left: self.store(&join.left_store),
+                right: self.store(&join.right_store),
+            },
+            Operator::Update { function, store } => Operation::Update {
+                function,
+                store: self.store(&store),
+            },
+            Operator::Process {
+                function,
+                stores,
+                schedules,
+            } => Operation::Process {
+                function,
+                stores: stores.iter().map(|store| self.store(store)).collect(),
+                schedules,
+            },
+            Operator::Sink { topic } => Operation::Sink { topic },
+        }
+    }
+}
+
+fn connect(nodes: &mut [Node]) {
+    for node in nodes.iter_mut() {
+        let ports = match node.operation {
+            Operation::Transform { ports, .. } => usize::from(ports),
+            _ => 1,
+        };
+        node.children = vec![Vec::new(); ports];
+    }
+    for position in 0..nodes.len() {
+        let reader = NodeId(u32::try_from(position).expect("the number of nodes is checked"));
+        for (number, input) in nodes[position].inputs.clone().into_iter().enumerate() {
+            let child = Child {
+                node: reader,
+                input: u8::try_from(number).expect("the number of inputs is checked"),
+            };
+            nodes[input.node.0 as usize].children[usize::from(input.port)].push(child);
+        }
+    }
+}
+
+/// A repartition keeps rows without a key where an outer side of a join is anywhere below it.
+fn keep_null_keys(nodes: &mut [Node]) {
+    let mut wanted = vec![false; nodes.len()];
+    let mut changed = true;
+    while changed {
+        changed = false;
+        for position in (0..nodes.len()).rev() {
+            let node = &nodes[position];
+            let outer = match node.operation {
+                Operation::StreamTableJoin { kind, .. }
+                | Operation::StreamStreamJoin { kind, .. } => kind != JoinKind::Inner,
+                _ => false,
+            };
+            let below = node
+                .children
+                .iter()
+                .flatten()
+                .any(|child| wanted[child.node.0 as usize]);
+            let through = match &node.operation {
+                Operation::Repartition { topic, .. } => nodes.iter().zip(&wanted).any(|(other, wanted)| {
+                    *wanted && matches!(&other.operation, Operation::Source { topic: read } if read == topic)
+                }),
+                _ => false,
+            };
+            if (outer || below || through) && !wanted[position] {
+                wanted[position] = true;
+                changed = true;
+            }
+        }
+    }
+    for (node, wanted) in nodes.iter_mut().zip(wanted) {
+        if let Operation::Repartition { keep_null_keys, .. } = &mut node.operation {
+            *keep_null_keys = wanted;
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Where a test finds what was built before it: the folder of the build, the daemon, the
+//! components.
+//!
+//! `cargo xtask test` says it in `WEIR_BIN` and `WEIR_COMPONENTS`; without them, as under a bare
+//! `cargo test`, it is looked for beside the test's own executable.
+
+use std::env;
+use std::path::PathBuf;
+
+/// The folder that cargo builds to.
+pub fn target() -> PathBuf {
+    let executable = env::current_exe().expect("a test knows its own executable");
+    // target/debug/deps/e2e-0123456789abcdef
+    let target = executable.ancestors().nth(3);
+    target
+        .expect("test executables are three folders deep")
+        .to_owned()
+}
+
+/// The daemon's executable. Panics if it was not built.
+#[track_caller]
+pub fn weir() -> PathBuf {
+    let path = env::var_os("WEIR_BIN").map_or_else(|| target().join("debug/weir"), PathBuf::from);
+    assert!(
+        path.is_file(),
+        "no daemon at {}: type `cargo build -p weir`",
+        path.display()
+    );
+    path
+}
+
+/// The folder of the components under plugins/; the tests' own guests are in its folder `tests`.
+/// It may be missing: `cargo xtask guests` makes it.
+pub fn components() -> PathBuf {
+    env::var_os("WEIR_COMPONENTS").map_or_else(|| target().join("components"), PathBuf::from)
+}
+
+/// The component of a package under plugins/ or tests/guests/. Panics if it was not built.
+#[track_caller]
+pub fn component(package: &str) -> PathBuf {
+    let folder = components();
+    let file = format!("{package}.wasm");
+    let candidates = [folder.join(&file), folder.join("tests").join(&file)];
+    let found = candidates.into_iter().find(|path| path.is_file());
+    found.unwrap_or_else(|| {
+        panic!(
+            "no component {file} in {}: type `cargo xtask guests`",
+            folder.display()
+        )
+    })
+}
