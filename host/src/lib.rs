@@ -7,3 +7,5 @@
 pub mod config;
 pub mod folder;
 pub mod http;
+pub mod kafka;
+pub mod state;
