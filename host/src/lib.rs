@@ -5,6 +5,7 @@
 
 // pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod folder;
 pub mod http;
 pub mod kafka;

@@ -1,5 +1,6 @@
 //! A plain HTTP client: for requests that go to another host, and for the demo.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -8,6 +9,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client as Connections;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
 
 /// A response is given up above this.
 const MAX_RESPONSE_BYTES: usize = 64 << 20;
@@ -42,6 +44,42 @@ impl Default for Client {
 }
 
 impl Client {
+    /// `GET` of a path, the body as JSON (null where it is none).
+    pub async fn get(
+        &self,
+        host: SocketAddr,
+        path: &str,
+        patience: Duration,
+    ) -> Result<(u16, Value), Error> {
+        let request = Request::get(format!("http://{host}{path}")).body(Bytes::new());
+        self.json(request, patience).await
+    }
+
+    /// `POST` of JSON to a path, the body as JSON (null where it is none).
+    pub async fn post(
+        &self,
+        host: SocketAddr,
+        path: &str,
+        body: &Value,
+        patience: Duration,
+    ) -> Result<(u16, Value), Error> {
+        let request = Request::post(format!("http://{host}{path}"))
+            .header("content-type", "application/json")
+            .body(Bytes::from(body.to_string()));
+        self.json(request, patience).await
+    }
+
+    async fn json(
+        &self,
+        request: Result<Request<Bytes>, axum::http::Error>,
+        patience: Duration,
+    ) -> Result<(u16, Value), Error> {
+        let request = request.map_err(|error| Error::Broken(error.to_string()))?;
+        let response = self.send(request, patience).await?;
+        let body = serde_json::from_slice(response.body()).unwrap_or(Value::Null);
+        Ok((response.status().as_u16(), body))
+    }
+
     /// Sends a request with an absolute address, and reads the whole response.
     pub async fn send(
         &self,

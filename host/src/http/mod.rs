@@ -12,6 +12,6 @@ mod incoming;
 mod routes;
 mod server;
 
-pub use client::Client;
+pub use client::{Client, Error as HttpError};
 pub use gateway::{Answer, Gateway, Readiness, Route};
 pub use server::{Options, Server};
