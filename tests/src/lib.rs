@@ -16,6 +16,7 @@ pub mod apache_kafka;
 pub mod child;
 pub mod paths;
 pub mod ports;
+pub mod tidy;
 pub mod wait;
 
 pub use broker::Broker;

@@ -109,8 +109,7 @@ impl Workspace {
         if !compiled {
             eprintln!(
                 "xtask: the first build compiles RocksDB, Wasmtime and librdkafka: 13-25 minutes \
-                 on two cores, of which the step `librocksdb-sys` is the longest; later builds take \
-                 seconds"
+                 on two cores, most of them in the step `librocksdb-sys`; later builds take seconds"
             );
         }
     }
