@@ -33,7 +33,10 @@ impl Cluster {
     /// librdkafka does not know.
     pub fn connect(settings: Settings) -> Result<Arc<Cluster>, Error> {
         for name in settings.ignored() {
-            tracing::warn!(property = name, "ignored: weir sets this property of Kafka clients itself");
+            tracing::warn!(
+                property = name,
+                "ignored: weir sets this property of Kafka clients itself"
+            );
         }
         let doing = || format!("connecting to Kafka at {}", settings.brokers);
         let context = Context::default();
@@ -53,12 +56,22 @@ impl Cluster {
 
     /// The offset after the last row of each partition, rows of open transactions included. One request a broker.
     pub fn ends(&self, partitions: &[Partition]) -> Result<BTreeMap<Partition, i64>, Error> {
-        offsets(&self.observer, partitions, Offset::End, self.settings.request_timeout)
+        offsets(
+            &self.observer,
+            partitions,
+            Offset::End,
+            self.settings.request_timeout,
+        )
     }
 
     /// The offset of the first row of each partition that is still there. One request a broker.
     pub fn beginnings(&self, partitions: &[Partition]) -> Result<BTreeMap<Partition, i64>, Error> {
-        offsets(&self.observer, partitions, Offset::Beginning, self.settings.request_timeout)
+        offsets(
+            &self.observer,
+            partitions,
+            Offset::Beginning,
+            self.settings.request_timeout,
+        )
     }
 }
 
@@ -79,11 +92,15 @@ pub(super) fn offsets(
         list.add_partition_offset(&partition.topic, partition.raw(), which)
             .map_err(|error| Error::of(DOING, &error))?;
     }
-    let found = consumer.offsets_for_times(list, timeout).map_err(|error| Error::of(DOING, &error))?;
+    let found = consumer
+        .offsets_for_times(list, timeout)
+        .map_err(|error| Error::of(DOING, &error))?;
     let mut offsets = BTreeMap::new();
     for element in found.elements() {
         let partition = Partition::of_raw(element.topic(), element.partition());
-        element.error().map_err(|error| Error::of(format!("{DOING} of {partition}"), &error))?;
+        element
+            .error()
+            .map_err(|error| Error::of(format!("{DOING} of {partition}"), &error))?;
         match element.offset() {
             Offset::Offset(offset) => offsets.insert(partition, offset),
             _ => {

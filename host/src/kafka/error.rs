@@ -29,7 +29,9 @@ pub enum Error {
         reason: String,
     },
     /// Another client has this transactional id or group instance id now. Caller: close this worker without a commit.
-    #[error("{doing}: another worker has taken over: {reason}; is the state folder of this host copied to another one?")]
+    #[error(
+        "{doing}: another worker has taken over: {reason}; is the state folder of this host copied to another one?"
+    )]
     Fenced {
         /// What was tried.
         doing: String,
@@ -80,10 +82,16 @@ impl Error {
             return Error::of_transaction(doing, error);
         }
         let Some(code) = error.rdkafka_error_code() else {
-            return Error::Refused { doing, reason: error.to_string() };
+            return Error::Refused {
+                doing,
+                reason: error.to_string(),
+            };
         };
         if matches!(error, KafkaError::MessageConsumptionFatal(_)) && !is_fencing(code) {
-            return Error::Broken { doing, reason: code.to_string() };
+            return Error::Broken {
+                doing,
+                reason: code.to_string(),
+            };
         }
         Error::of_code(doing, code)
     }
@@ -99,7 +107,7 @@ impl Error {
             Error::Abortable { doing, reason }
         } else if is_passing(code) {
             Error::Unreachable { doing, reason }
-        } else if matches!(code, Code::Fatal | Code::State | Code::Destroy | Code::PurgeQueue) {
+        } else if matches!(code, Code::Fatal | Code::State | Code::PurgeQueue) {
             Error::Broken { doing, reason }
         } else {
             Error::Refused { doing, reason }
@@ -107,7 +115,10 @@ impl Error {
     }
 
     fn of_transaction(doing: String, error: &rdkafka::error::RDKafkaError) -> Error {
-        let (code, reason) = (error.code(), format!("{} ({})", error.string(), error.name()));
+        let (code, reason) = (
+            error.code(),
+            format!("{} ({})", error.string(), error.name()),
+        );
         if is_fencing(code) {
             Error::Fenced { doing, reason }
         } else if error.is_fatal() {
@@ -128,7 +139,10 @@ impl Error {
 
 /// Someone else has our name.
 fn is_fencing(code: Code) -> bool {
-    matches!(code, Code::Fenced | Code::ProducerFenced | Code::FencedInstanceId)
+    matches!(
+        code,
+        Code::Fenced | Code::ProducerFenced | Code::FencedInstanceId
+    )
 }
 
 /// It may work the next time.

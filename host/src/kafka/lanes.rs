@@ -33,12 +33,19 @@ pub struct Partition {
 impl Partition {
     /// From its parts.
     pub fn new(topic: impl Into<String>, number: u32) -> Partition {
-        Partition { topic: topic.into(), number }
+        Partition {
+            topic: topic.into(),
+            number,
+        }
     }
 
     /// This partition, from `offset` on.
     pub fn at(self, offset: i64) -> Position {
-        Position { topic: self.topic, partition: self.number, offset }
+        Position {
+            topic: self.topic,
+            partition: self.number,
+            offset,
+        }
     }
 
     pub(super) fn raw(&self) -> i32 {
@@ -46,7 +53,10 @@ impl Partition {
     }
 
     pub(super) fn of_raw(topic: &str, number: i32) -> Partition {
-        Partition::new(topic, u32::try_from(number).expect("brokers number partitions from 0"))
+        Partition::new(
+            topic,
+            u32::try_from(number).expect("brokers number partitions from 0"),
+        )
     }
 }
 
@@ -104,7 +114,11 @@ impl Lanes {
     pub(super) fn open(config: &rdkafka::ClientConfig, wake: Wake) -> Result<Lanes, Error> {
         let consumer = BaseConsumer::from_config_and_context(config, Context::default())
             .map_err(|error| Error::of("making a consumer", &error))?;
-        Ok(Lanes { lanes: Vec::new(), consumer: Arc::new(consumer), wake })
+        Ok(Lanes {
+            lanes: Vec::new(),
+            consumer: Arc::new(consumer),
+            wake,
+        })
     }
 
     pub(super) fn consumer(&self) -> &BaseConsumer<Context> {
@@ -112,7 +126,9 @@ impl Lanes {
     }
 
     pub(super) fn partitions(&self) -> impl Iterator<Item = Partition> + '_ {
-        self.lanes.iter().map(|lane| Partition::new(&*lane.topic, lane.partition))
+        self.lanes
+            .iter()
+            .map(|lane| Partition::new(&*lane.topic, lane.partition))
     }
 
     /// Starts to read these partitions, each from its offset.
@@ -136,9 +152,18 @@ impl Lanes {
             queue.set_nonempty_callback(move || wake());
             let topic = Arc::from(start.topic.as_str());
             let partition = start.partition;
-            lanes.push(Lane { topic, partition, queue, next: start.offset, held: false, ended: false });
+            lanes.push(Lane {
+                topic,
+                partition,
+                queue,
+                next: start.offset,
+                held: false,
+                ended: false,
+            });
         }
-        self.consumer.incremental_assign(&list).map_err(|error| Error::of(DOING, &error))?;
+        self.consumer
+            .incremental_assign(&list)
+            .map_err(|error| Error::of(DOING, &error))?;
         self.lanes.extend(lanes);
         Ok(())
     }
@@ -157,7 +182,9 @@ impl Lanes {
         if list.count() == 0 {
             return Ok(());
         }
-        self.consumer.incremental_unassign(&list).map_err(|error| Error::of(DOING, &error))
+        self.consumer
+            .incremental_unassign(&list)
+            .map_err(|error| Error::of(DOING, &error))
     }
 
     /// A lane that is held gives no rows and loses none.
@@ -169,7 +196,9 @@ impl Lanes {
 
     /// Whether all rows that were there when it was last polled have been given.
     pub(super) fn ended(&self, partition: &Partition) -> bool {
-        self.lanes.iter().any(|lane| lane.is(partition) && lane.ended)
+        self.lanes
+            .iter()
+            .any(|lane| lane.is(partition) && lane.ended)
     }
 
     /// Takes what is there, up to `max_rows` rows and `max_bytes` bytes of each partition; never waits.
@@ -187,7 +216,12 @@ impl Lanes {
             let mut offsets = Vec::new();
             let outcome = lane.drain(max_rows, max_bytes, &mut rows, &mut offsets);
             if !rows.is_empty() {
-                into.push(Rows { topic: lane.topic.clone(), partition: lane.partition, rows, offsets });
+                into.push(Rows {
+                    topic: lane.topic.clone(),
+                    partition: lane.partition,
+                    rows,
+                    offsets,
+                });
             }
             match outcome? {
                 Polled::Drained => {}
@@ -229,13 +263,18 @@ impl Lane {
                 Some(Err(KafkaError::PartitionEOF(_))) => self.ended = true,
                 Some(Err(error)) => {
                     let gone = [Code::AutoOffsetReset, Code::OffsetOutOfRange];
-                    if error.rdkafka_error_code().is_some_and(|code| gone.contains(&code)) {
+                    if error
+                        .rdkafka_error_code()
+                        .is_some_and(|code| gone.contains(&code))
+                    {
                         let partition = Partition::new(&*self.topic, self.partition);
                         return Ok(Polled::OutOfRange(partition, self.next));
                     }
                     // librdkafka goes on by itself after an error that passes.
                     match Error::of(format!("reading {}/{}", self.topic, self.partition), &error) {
-                        Error::Unreachable { doing, reason } => tracing::debug!(doing, reason, "fetch failed"),
+                        Error::Unreachable { doing, reason } => {
+                            tracing::debug!(doing, reason, "fetch failed")
+                        }
                         error => return Err(error),
                     }
                 }
@@ -251,10 +290,17 @@ fn push(rows: &mut Batch, message: &BorrowedMessage<'_>) {
         return rows.push(message.key(), message.payload(), timestamp);
     };
     // rdkafka panics over a name that is no utf-8.
-    let read = catch_unwind(AssertUnwindSafe(|| BorrowedHeaders::iter(headers).for_each(drop)));
+    let read = catch_unwind(AssertUnwindSafe(|| {
+        BorrowedHeaders::iter(headers).for_each(drop)
+    }));
     if read.is_err() {
         let (partition, offset) = (message.partition(), message.offset());
-        tracing::warn!(topic = message.topic(), partition, offset, "headers dropped: a name is not utf-8");
+        tracing::warn!(
+            topic = message.topic(),
+            partition,
+            offset,
+            "headers dropped: a name is not utf-8"
+        );
         return rows.push(message.key(), message.payload(), timestamp);
     }
     let headers = headers.iter().map(|header| (header.key, header.value));

@@ -8,7 +8,6 @@
 //! its tasks.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -16,7 +15,9 @@ use parking_lot::Mutex;
 use rdkafka::ClientContext;
 use rdkafka::TopicPartitionList;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, ConsumerGroupMetadata, RebalanceProtocol};
+use rdkafka::consumer::{
+    BaseConsumer, Consumer, ConsumerContext, ConsumerGroupMetadata, RebalanceProtocol,
+};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::topic_partition_list::Offset;
 use rdkafka::types::RDKafkaRespErr;
@@ -67,44 +68,73 @@ impl ClientContext for Rebalances {
 impl ConsumerContext for Rebalances {
     /// Runs inside `poll`, on the worker's thread. Instead of following the change at once, as librdkafka's default does, it
     /// is put down for the worker; librdkafka waits for the call that follows it.
-    fn rebalance(&self, consumer: &BaseConsumer<Self>, error: RDKafkaRespErr, list: &mut TopicPartitionList) {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        error: RDKafkaRespErr,
+        list: &mut TopicPartitionList,
+    ) {
         let assigned = error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
-        let tasks: Vec<u32> =
-            list.elements().iter().map(|task| u32::try_from(task.partition()).unwrap_or(0)).collect();
+        let tasks: Vec<u32> = list
+            .elements()
+            .iter()
+            .map(|task| u32::try_from(task.partition()).unwrap_or(0))
+            .collect();
         if tasks.is_empty() || self.closing.load(Ordering::Relaxed) {
-            let followed = if assigned { follow_assign(consumer, list) } else { follow_revoke(consumer, list) };
+            let followed = if assigned {
+                follow_assign(consumer, list)
+            } else {
+                follow_revoke(consumer, list)
+            };
             if let Err(error) = followed {
                 tracing::debug!(target: "weir::kafka", %error, "rebalance");
             }
             return;
         }
-        self.events.lock().push_back(match (assigned, consumer.assignment_lost()) {
-            (true, _) => Event::Assigned(tasks),
-            (false, false) => Event::Revoked(tasks),
-            (false, true) => Event::Lost(tasks),
-        });
+        self.events
+            .lock()
+            .push_back(match (assigned, consumer.assignment_lost()) {
+                (true, _) => Event::Assigned(tasks),
+                (false, false) => Event::Revoked(tasks),
+                (false, true) => Event::Lost(tasks),
+            });
     }
 }
 
 impl Membership {
     /// Joins the group `service` for the tasks topic, which must exist. `instance` must be this worker's alone, and the same
     /// after a restart. `wake` is called when there is something to poll.
-    pub fn join(cluster: &Cluster, service: &str, instance: &str, wake: Wake) -> Result<Membership, Error> {
+    pub fn join(
+        cluster: &Cluster,
+        service: &str,
+        instance: &str,
+        wake: Wake,
+    ) -> Result<Membership, Error> {
         let doing = || format!("joining the group `{service}`");
         let config = cluster.settings().membership(service, instance);
         let mut consumer = BaseConsumer::from_config_and_context(&config, Rebalances::default())
             .map_err(|error| Error::of(doing(), &error))?;
         consumer.set_nonempty_callback(move || wake());
         let topic = format!("{service}-tasks");
-        consumer.subscribe(&[&topic]).map_err(|error| Error::of(doing(), &error))?;
-        Ok(Membership { consumer, topic, tasks: BTreeSet::new() })
+        consumer
+            .subscribe(&[&topic])
+            .map_err(|error| Error::of(doing(), &error))?;
+        Ok(Membership {
+            consumer,
+            topic,
+            tasks: BTreeSet::new(),
+        })
     }
 
     /// What has changed: the same event until it is acknowledged. Never waits. Call it often: the group takes a worker that has not
     /// polled for `max_poll_interval` for dead. Errors: [`Error::Fenced`] when another worker has this instance's name.
     pub fn poll(&mut self) -> Result<Option<Event>, Error> {
         if let Some(Err(error)) = self.consumer.poll(Duration::ZERO) {
-            let passing = [Code::PollExceeded, Code::UnknownTopicOrPartition, Code::PartitionEOF];
+            let passing = [
+                Code::PollExceeded,
+                Code::UnknownTopicOrPartition,
+                Code::PartitionEOF,
+            ];
             let code = error.rdkafka_error_code();
             match Error::of("as a member of the group", &error) {
                 Error::Unreachable { reason, .. } => tracing::debug!(reason, "membership"),
@@ -120,7 +150,9 @@ impl Membership {
     /// Tells the group that the event that `poll` gave last has been followed. Nothing to acknowledge: nothing happens.
     /// Errors: the assignment has been overtaken; join anew.
     pub fn acknowledge(&mut self) -> Result<(), Error> {
-        let Some(event) = self.consumer.context().events.lock().pop_front() else { return Ok(()) };
+        let Some(event) = self.consumer.context().events.lock().pop_front() else {
+            return Ok(());
+        };
         let followed = match event {
             Event::Assigned(tasks) => {
                 let followed = follow_assign(&self.consumer, &self.list(&tasks));
@@ -157,12 +189,17 @@ impl Drop for Membership {
     /// Closing revokes what is left; the callback follows at once from now on, and so must what was not acknowledged, or
     /// librdkafka would wait for it for ever. A static member stays in the group until its session's time is up.
     fn drop(&mut self) {
-        self.consumer.context().closing.store(true, Ordering::Relaxed);
+        self.consumer
+            .context()
+            .closing
+            .store(true, Ordering::Relaxed);
         let left: Vec<Event> = self.consumer.context().events.lock().drain(..).collect();
         for event in left {
             let followed = match event {
                 Event::Assigned(tasks) => follow_assign(&self.consumer, &self.list(&tasks)),
-                Event::Revoked(tasks) | Event::Lost(tasks) => follow_revoke(&self.consumer, &self.list(&tasks)),
+                Event::Revoked(tasks) | Event::Lost(tasks) => {
+                    follow_revoke(&self.consumer, &self.list(&tasks))
+                }
             };
             if let Err(error) = followed {
                 tracing::debug!(target: "weir::kafka", %error, "leaving the group");
@@ -175,21 +212,32 @@ fn list_of(topic: &str, tasks: &[u32]) -> TopicPartitionList {
     let mut list = TopicPartitionList::with_capacity(tasks.len());
     for &task in tasks {
         // An offset of its own spares librdkafka the question for it.
-        list.add_partition_offset(topic, raw(task), Offset::Offset(0)).expect("0 is an offset");
+        list.add_partition_offset(topic, raw(task), Offset::Offset(0))
+            .expect("0 is an offset");
     }
     list
 }
 
 /// Takes the partitions, and never fetches from them: they are empty.
-fn follow_assign(consumer: &BaseConsumer<Rebalances>, list: &TopicPartitionList) -> Result<(), KafkaError> {
+fn follow_assign(
+    consumer: &BaseConsumer<Rebalances>,
+    list: &TopicPartitionList,
+) -> Result<(), KafkaError> {
     match consumer.rebalance_protocol() {
         RebalanceProtocol::Cooperative => consumer.incremental_assign(list)?,
         _ => consumer.assign(list)?,
     }
-    if list.count() > 0 { consumer.pause(list) } else { Ok(()) }
+    if list.count() > 0 {
+        consumer.pause(list)
+    } else {
+        Ok(())
+    }
 }
 
-fn follow_revoke(consumer: &BaseConsumer<Rebalances>, list: &TopicPartitionList) -> Result<(), KafkaError> {
+fn follow_revoke(
+    consumer: &BaseConsumer<Rebalances>,
+    list: &TopicPartitionList,
+) -> Result<(), KafkaError> {
     match consumer.rebalance_protocol() {
         RebalanceProtocol::Cooperative => consumer.incremental_unassign(list),
         _ => consumer.unassign(),

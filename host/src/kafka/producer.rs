@@ -106,13 +106,19 @@ impl ProducerContext for Deliveries {
 impl Producer {
     /// Makes the producer and ends what a former one of this id has left open: after this, a zombie of it is fenced. Waits for the
     /// brokers. `batch_bytes`: the smallest `max.message.bytes` of the topics that it will write to.
-    pub fn open(cluster: &Cluster, transactional_id: &str, batch_bytes: u32) -> Result<Producer, Error> {
+    pub fn open(
+        cluster: &Cluster,
+        transactional_id: &str,
+        batch_bytes: u32,
+    ) -> Result<Producer, Error> {
         let doing = || format!("opening the transactional producer `{transactional_id}`");
         let settings = cluster.settings();
         let config = settings.producer(transactional_id, batch_bytes);
         let producer = BaseProducer::from_config_and_context(&config, Deliveries::default())
             .map_err(|error| Error::of(doing(), &error))?;
-        producer.init_transactions(settings.request_timeout).map_err(|error| Error::of(doing(), &error))?;
+        producer
+            .init_transactions(settings.request_timeout)
+            .map_err(|error| Error::of(doing(), &error))?;
         Ok(Producer {
             producer,
             slots: HashMap::new(),
@@ -132,7 +138,9 @@ impl Producer {
         if self.open {
             return Ok(());
         }
-        self.producer.begin_transaction().map_err(|error| Error::of("beginning a transaction", &error))?;
+        self.producer
+            .begin_transaction()
+            .map_err(|error| Error::of("beginning a transaction", &error))?;
         let mut delivered = self.producer.context().delivered.lock();
         delivered.failed = None;
         delivered.last.fill(-1);
@@ -143,7 +151,12 @@ impl Producer {
 
     /// Appends rows, with their headers and timestamps, to the open transaction. Copies them and returns; waits only while the queue
     /// to the brokers is full. Panics outside of a transaction.
-    pub fn produce(&mut self, topic: &str, rows: &Batch, partitions: Partitioning<'_>) -> Result<(), Error> {
+    pub fn produce(
+        &mut self,
+        topic: &str,
+        rows: &Batch,
+        partitions: Partitioning<'_>,
+    ) -> Result<(), Error> {
         assert!(self.open, "rows are produced in a transaction");
         let topic: Arc<str> = match self.slots.get_key_value(topic) {
             Some((topic, _)) => topic.clone(),
@@ -155,7 +168,10 @@ impl Producer {
                 Partitioning::Each(partitions) => partitions[row],
             };
             let slot = self.slot(&topic, partition);
-            let headers = rows.headers.as_ref().and_then(|headers| owned(headers, row));
+            let headers = rows
+                .headers
+                .as_ref()
+                .and_then(|headers| owned(headers, row));
             let record = BaseRecord {
                 topic: &topic,
                 partition: Some(raw(partition)),
@@ -174,7 +190,11 @@ impl Producer {
     /// Ends the transaction with these positions (next offset to read, and metadata), fenced by the group. Everything that was
     /// produced is acknowledged first. Errors: [`Error::Abortable`]: abort; anything else: the producer is done for, and
     /// whether the transaction has committed is known only from what is committed.
-    pub fn commit(&mut self, positions: &[(Position, String)], group: &GroupMetadata) -> Result<Ends, Error> {
+    pub fn commit(
+        &mut self,
+        positions: &[(Position, String)],
+        group: &GroupMetadata,
+    ) -> Result<Ends, Error> {
         const DOING: &str = "committing";
         assert!(self.open, "a transaction is committed that was begun");
         let deadline = Instant::now() + self.timeout;
@@ -191,8 +211,16 @@ impl Producer {
             .map_err(|error| self.explained(Error::of(DOING, &error)))?;
         self.open = false;
         let delivered = self.producer.context().delivered.lock();
-        let written = self.partitions.iter().zip(&delivered.last).filter(|(_, last)| **last >= 0);
-        Ok(Ends(written.map(|(partition, &last)| (partition.clone(), last + 1)).collect()))
+        let written = self
+            .partitions
+            .iter()
+            .zip(&delivered.last)
+            .filter(|(_, last)| **last >= 0);
+        Ok(Ends(
+            written
+                .map(|(partition, &last)| (partition.clone(), last + 1))
+                .collect(),
+        ))
     }
 
     /// Ends the transaction with nothing; does nothing where none is open. Errors: the producer is done for.
@@ -232,13 +260,18 @@ impl Producer {
                 Err((KafkaError::MessageProduction(Code::QueueFull), again)) => {
                     let since = *full_since.get_or_insert_with(Instant::now);
                     if since.elapsed() > self.timeout {
-                        return Err(Error::of_code(format!("producing to {}", again.topic), Code::QueueFull));
+                        return Err(Error::of_code(
+                            format!("producing to {}", again.topic),
+                            Code::QueueFull,
+                        ));
                     }
                     self.producer.poll(Duration::from_millis(1));
                     record = again;
                 }
                 Err((error, record)) => {
-                    return Err(self.explained(Error::of(format!("producing to {}", record.topic), &error)));
+                    return Err(
+                        self.explained(Error::of(format!("producing to {}", record.topic), &error))
+                    );
                 }
             }
         }
@@ -256,7 +289,10 @@ impl Producer {
                 Ok(()) => return Ok(()),
             }
             if Instant::now() > deadline {
-                return Err(Error::of_code("waiting for acknowledgements", Code::OperationTimedOut));
+                return Err(Error::of_code(
+                    "waiting for acknowledgements",
+                    Code::OperationTimedOut,
+                ));
             }
             let before = self.producer.in_flight_count();
             self.producer.poll(Duration::ZERO);
@@ -296,7 +332,10 @@ impl Producer {
         match (error, failed) {
             (Error::Abortable { doing, reason }, Some((slot, code))) => {
                 let partition = &self.partitions[slot];
-                Error::Abortable { doing, reason: format!("{partition} refused a row: {code} ({reason})") }
+                Error::Abortable {
+                    doing,
+                    reason: format!("{partition} refused a row: {code} ({reason})"),
+                }
             }
             (error, _) => error,
         }
@@ -321,7 +360,7 @@ fn owned(headers: &Headers, row: usize) -> Option<OwnedHeaders> {
     let mut owned: Option<OwnedHeaders> = None;
     for (key, value) in headers.row(row) {
         let so_far = owned.unwrap_or_else(|| OwnedHeaders::new_with_capacity(4));
-        owned = Some(so_far.insert(Header { key, value: value.as_ref() }));
+        owned = Some(so_far.insert(Header { key, value }));
     }
     owned
 }

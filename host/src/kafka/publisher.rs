@@ -7,7 +7,7 @@ use rdkafka::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::DeliveryResult;
-use rdkafka::producer::{BaseProducer, BaseRecord, ProducerContext};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 
 use super::cluster::Cluster;
 use super::context::log_line;
@@ -37,20 +37,36 @@ impl ProducerContext for Answer {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        *self.0.lock() = Some(result.as_ref().map(drop).map_err(|(error, _)| error.clone()));
+        *self.0.lock() = Some(
+            result
+                .as_ref()
+                .map(drop)
+                .map_err(|(error, _)| error.clone()),
+        );
     }
 }
 
 impl Publisher {
     /// Makes the producer; no request yet.
     pub fn open(cluster: &Cluster) -> Result<Publisher, Error> {
-        let producer = BaseProducer::from_config_and_context(&cluster.settings().publisher(), Answer::default())
-            .map_err(|error| Error::of("making a producer", &error))?;
-        Ok(Publisher { producer, timeout: cluster.settings().request_timeout })
+        let producer = BaseProducer::from_config_and_context(
+            &cluster.settings().publisher(),
+            Answer::default(),
+        )
+        .map_err(|error| Error::of("making a producer", &error))?;
+        Ok(Publisher {
+            producer,
+            timeout: cluster.settings().request_timeout,
+        })
     }
 
     /// Appends a row (a null value: a tombstone) and waits until it is safe.
-    pub fn publish(&mut self, partition: &Partition, key: &[u8], value: Option<&[u8]>) -> Result<(), Error> {
+    pub fn publish(
+        &mut self,
+        partition: &Partition,
+        key: &[u8],
+        value: Option<&[u8]>,
+    ) -> Result<(), Error> {
         let doing = || format!("writing to {partition}");
         let record = BaseRecord::<[u8], [u8]> {
             topic: &partition.topic,
@@ -62,7 +78,9 @@ impl Publisher {
             delivery_opaque: (),
         };
         *self.producer.context().0.lock() = None;
-        self.producer.send(record).map_err(|(error, _)| Error::of(doing(), &error))?;
+        self.producer
+            .send(record)
+            .map_err(|(error, _)| Error::of(doing(), &error))?;
         let deadline = Instant::now() + self.timeout + Duration::from_secs(1);
         while Instant::now() < deadline {
             self.producer.poll(Duration::from_millis(1));

@@ -43,13 +43,22 @@ impl Reader {
         // librdkafka wants a group's name for any consumer; this one is never used.
         let lanes = Lanes::open(&cluster.settings().consumer("weir-readers", true), wake)?;
         let cluster = cluster.clone();
-        Ok(Reader { cluster, lanes, waiting: Vec::new(), looked: None, caught_up: Vec::new() })
+        Ok(Reader {
+            cluster,
+            lanes,
+            waiting: Vec::new(),
+            looked: None,
+            caught_up: Vec::new(),
+        })
     }
 
     /// Starts to read these partitions, each from its offset, or from its first row for `None` or an offset before it. Errors:
     /// [`Error::OutOfRange`] for an offset after the end: the topic was made anew, and what was read of it before is worthless.
     pub fn add(&mut self, starts: &[(Partition, Option<i64>)]) -> Result<(), Error> {
-        let partitions: Vec<Partition> = starts.iter().map(|(partition, _)| partition.clone()).collect();
+        let partitions: Vec<Partition> = starts
+            .iter()
+            .map(|(partition, _)| partition.clone())
+            .collect();
         let beginnings = self.cluster.beginnings(&partitions)?;
         let ends = self.cluster.ends(&partitions)?;
         let mut waiting = Vec::with_capacity(starts.len());
@@ -63,9 +72,18 @@ impl Reader {
             let start = offset.unwrap_or(first).max(first);
             if start > end {
                 let (topic, partition) = (partition.topic.clone(), partition.number);
-                return Err(Error::OutOfRange { topic, partition, offset: start, first, end });
+                return Err(Error::OutOfRange {
+                    topic,
+                    partition,
+                    offset: start,
+                    first,
+                    end,
+                });
             }
-            waiting.push(Waiting { start: partition.clone().at(start), end });
+            waiting.push(Waiting {
+                start: partition.clone().at(start),
+                end,
+            });
         }
         self.waiting.extend(waiting);
         self.looked = None;
@@ -75,10 +93,14 @@ impl Reader {
     /// Stops to read these partitions.
     pub fn remove(&mut self, partitions: &[Partition]) -> Result<(), Error> {
         let goes = |topic: &str, number: u32| {
-            partitions.iter().any(|partition| partition.topic == topic && partition.number == number)
+            partitions
+                .iter()
+                .any(|partition| partition.topic == topic && partition.number == number)
         };
-        self.waiting.retain(|waiting| !goes(&waiting.start.topic, waiting.start.partition));
-        self.caught_up.retain(|partition| !goes(&partition.topic, partition.number));
+        self.waiting
+            .retain(|waiting| !goes(&waiting.start.topic, waiting.start.partition));
+        self.caught_up
+            .retain(|partition| !goes(&partition.topic, partition.number));
         self.lanes.remove(partitions)
     }
 
@@ -95,7 +117,9 @@ impl Reader {
         match polled {
             Polled::Drained => Ok(false),
             Polled::More => Ok(true),
-            Polled::OutOfRange(partition, offset) => Err(out_of_range(&self.cluster, partition, offset)),
+            Polled::OutOfRange(partition, offset) => {
+                Err(out_of_range(&self.cluster, partition, offset))
+            }
         }
     }
 
@@ -106,7 +130,11 @@ impl Reader {
 
     /// Whether all partitions have caught up.
     pub fn all_caught_up(&self) -> bool {
-        self.waiting.is_empty() && self.lanes.partitions().all(|partition| self.caught_up(&partition))
+        self.waiting.is_empty()
+            && self
+                .lanes
+                .partitions()
+                .all(|partition| self.caught_up(&partition))
     }
 
     /// Reads the partitions whose transactions are decided: what is empty has caught up at once, the others at their first
@@ -120,7 +148,11 @@ impl Reader {
         let timeout = self.cluster.settings().request_timeout;
         let decided: BTreeMap<Partition, i64> =
             offsets(self.lanes.consumer(), &partitions, Offset::End, timeout)?;
-        let ready = |waiting: &Waiting| decided.get(&waiting.partition()).is_some_and(|&end| end >= waiting.end);
+        let ready = |waiting: &Waiting| {
+            decided
+                .get(&waiting.partition())
+                .is_some_and(|&end| end >= waiting.end)
+        };
         let mut starts = Vec::new();
         for waiting in self.waiting.iter().filter(|waiting| ready(waiting)) {
             if waiting.start.offset == waiting.end {

@@ -62,7 +62,10 @@ impl Settings {
 
     /// The names in `properties` that weir sets itself and so ignores.
     pub fn ignored(&self) -> impl Iterator<Item = &str> {
-        self.properties.keys().map(String::as_str).filter(|name| FIXED.contains(name))
+        self.properties
+            .keys()
+            .map(String::as_str)
+            .filter(|name| FIXED.contains(name))
     }
 
     fn client(&self, own: &[(&str, String)]) -> ClientConfig {
@@ -74,13 +77,22 @@ impl Settings {
         // With Nagle, a commit's small requests wait for acknowledgements of the ones before.
         config.set("socket.nagle.disable", "true");
         config.set("statistics.interval.ms", "0");
-        let operator = self.properties.iter().filter(|(name, _)| !FIXED.contains(&name.as_str()));
+        let operator = self
+            .properties
+            .iter()
+            .filter(|(name, _)| !FIXED.contains(&name.as_str()));
         let (fixed, open): (Vec<_>, Vec<_>) =
             own.iter().partition(|(name, _)| FIXED.contains(name));
-        open.into_iter().for_each(|(name, value)| drop(config.set(*name, value)));
-        operator.for_each(|(name, value)| drop(config.set(name, value)));
+        for (name, value) in open {
+            config.set(*name, value);
+        }
+        for (name, value) in operator {
+            config.set(name, value);
+        }
         config.set("bootstrap.servers", &self.brokers);
-        fixed.into_iter().for_each(|(name, value)| drop(config.set(*name, value)));
+        for (name, value) in fixed {
+            config.set(*name, value);
+        }
         config
     }
 
@@ -105,10 +117,16 @@ impl Settings {
         self.client(&[
             ("group.id", group.to_owned()),
             ("group.instance.id", instance.to_owned()),
-            ("partition.assignment.strategy", "cooperative-sticky".to_owned()),
+            (
+                "partition.assignment.strategy",
+                "cooperative-sticky".to_owned(),
+            ),
             ("session.timeout.ms", session.to_string()),
             ("heartbeat.interval.ms", heartbeat.to_string()),
-            ("max.poll.interval.ms", self.max_poll_interval.as_millis().max(session).to_string()),
+            (
+                "max.poll.interval.ms",
+                self.max_poll_interval.as_millis().max(session).to_string(),
+            ),
             ("enable.auto.commit", "false".to_owned()),
             ("enable.auto.offset.store", "false".to_owned()),
             ("auto.offset.reset", "earliest".to_owned()),
@@ -158,7 +176,10 @@ impl Settings {
         self.client(&[
             ("enable.idempotence", "true".to_owned()),
             ("linger.ms", "0".to_owned()),
-            ("message.timeout.ms", self.request_timeout.as_millis().to_string()),
+            (
+                "message.timeout.ms",
+                self.request_timeout.as_millis().to_string(),
+            ),
         ])
     }
 }
@@ -170,8 +191,13 @@ mod tests {
     #[test]
     fn the_operator_wins_but_for_what_exactly_once_rests_on() {
         let mut settings = Settings::new("broker:9092");
-        for (name, value) in [("fetch.queue.backoff.ms", "7"), ("isolation.level", "read_uncommitted")] {
-            settings.properties.insert(name.to_owned(), value.to_owned());
+        for (name, value) in [
+            ("fetch.queue.backoff.ms", "7"),
+            ("isolation.level", "read_uncommitted"),
+        ] {
+            settings
+                .properties
+                .insert(name.to_owned(), value.to_owned());
         }
         let config = settings.consumer("group", false);
         assert_eq!(config.get("fetch.queue.backoff.ms"), Some("7"));

@@ -39,7 +39,10 @@ impl Source {
     /// Makes the consumer; it reads nothing yet. `wake` is called when rows have come.
     pub fn open(cluster: &Arc<Cluster>, group: &str, wake: Wake) -> Result<Source, Error> {
         let lanes = Lanes::open(&cluster.settings().consumer(group, false), wake)?;
-        Ok(Source { cluster: cluster.clone(), lanes })
+        Ok(Source {
+            cluster: cluster.clone(),
+            lanes,
+        })
     }
 
     /// Where the group has committed; partitions without a commit are left out. Ask for it after a rebalance only, since it waits,
@@ -59,21 +62,32 @@ impl Source {
         }
         let context = self.lanes.consumer().client().context();
         let _stale = context.trouble();
-        let found = self.lanes.consumer().committed_offsets(list, timeout).map_err(|error| {
-            match (Error::of(DOING, &error), context.trouble()) {
-                (Error::Unreachable { doing, .. }, None) => Error::Pending { doing },
-                (Error::Unreachable { doing, reason }, Some(trouble)) => {
-                    Error::Unreachable { doing, reason: format!("{reason}: {trouble}") }
-                }
-                (error, _) => error,
-            }
-        })?;
+        let found = self
+            .lanes
+            .consumer()
+            .committed_offsets(list, timeout)
+            .map_err(
+                |error| match (Error::of(DOING, &error), context.trouble()) {
+                    (Error::Unreachable { doing, .. }, None) => Error::Pending { doing },
+                    (Error::Unreachable { doing, reason }, Some(trouble)) => Error::Unreachable {
+                        doing,
+                        reason: format!("{reason}: {trouble}"),
+                    },
+                    (error, _) => error,
+                },
+            )?;
         let mut committed = BTreeMap::new();
         for element in found.elements() {
             element.error().map_err(|error| Error::of(DOING, &error))?;
             if let Offset::Offset(offset) = element.offset() {
                 let partition = Partition::of_raw(element.topic(), element.partition());
-                committed.insert(partition, Committed { offset, metadata: element.metadata().to_owned() });
+                committed.insert(
+                    partition,
+                    Committed {
+                        offset,
+                        metadata: element.metadata().to_owned(),
+                    },
+                );
             }
         }
         Ok(committed)
@@ -91,8 +105,10 @@ impl Source {
 
     /// Reads these partitions again from these offsets on, after an abort.
     pub fn rewind(&mut self, starts: &[Position]) -> Result<(), Error> {
-        let partitions: Vec<Partition> =
-            starts.iter().map(|start| Partition::new(start.topic.as_str(), start.partition)).collect();
+        let partitions: Vec<Partition> = starts
+            .iter()
+            .map(|start| Partition::new(start.topic.as_str(), start.partition))
+            .collect();
         self.lanes.remove(&partitions)?;
         self.lanes.add(starts)
     }
@@ -113,7 +129,9 @@ impl Source {
         match self.lanes.poll(max_rows, MAX_BYTES, into)? {
             Polled::Drained => Ok(false),
             Polled::More => Ok(true),
-            Polled::OutOfRange(partition, offset) => Err(out_of_range(&self.cluster, partition, offset)),
+            Polled::OutOfRange(partition, offset) => {
+                Err(out_of_range(&self.cluster, partition, offset))
+            }
         }
     }
 }
@@ -122,8 +140,17 @@ impl Source {
 pub(super) fn out_of_range(cluster: &Cluster, partition: Partition, offset: i64) -> Error {
     let asked = std::slice::from_ref(&partition);
     let bound = |found: Result<BTreeMap<Partition, i64>, Error>| {
-        found.ok().and_then(|bounds| bounds.get(&partition).copied()).unwrap_or(-1)
+        found
+            .ok()
+            .and_then(|bounds| bounds.get(&partition).copied())
+            .unwrap_or(-1)
     };
     let (first, end) = (bound(cluster.beginnings(asked)), bound(cluster.ends(asked)));
-    Error::OutOfRange { topic: partition.topic, partition: partition.number, offset, first, end }
+    Error::OutOfRange {
+        topic: partition.topic,
+        partition: partition.number,
+        offset,
+        first,
+        end,
+    }
 }

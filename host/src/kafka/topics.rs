@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
 use rdkafka::admin::{
-    AdminOptions, ConfigResource, NewPartitions, NewTopic, OwnedResourceSpecifier, ResourceSpecifier,
-    TopicReplication, TopicResult,
+    AdminOptions, ConfigResource, NewPartitions, NewTopic, OwnedResourceSpecifier,
+    ResourceSpecifier, TopicReplication, TopicResult,
 };
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaResult, RDKafkaErrorCode as Code};
@@ -53,18 +53,33 @@ impl Topic {
     /// Of which each partition stands for a task; never written.
     pub fn tasks(service: &str, tasks: u32) -> Topic {
         let name = format!("{service}-tasks");
-        Topic { name, partitions: tasks.max(1), cleanup: Cleanup::Default, grows: true }
+        Topic {
+            name,
+            partitions: tasks.max(1),
+            cleanup: Cleanup::Default,
+            grows: true,
+        }
     }
 
     /// Where rows go that failed.
     pub fn dead_letters(service: &str, partitions: u32) -> Topic {
         let name = format!("{service}.dead-letters");
-        Topic { name, partitions: partitions.max(1), cleanup: Cleanup::Default, grows: true }
+        Topic {
+            name,
+            partitions: partitions.max(1),
+            cleanup: Cleanup::Default,
+            grows: true,
+        }
     }
 
     /// The last row of each key.
     pub fn compacted(name: impl Into<String>, partitions: u32) -> Topic {
-        Topic { name: name.into(), partitions, cleanup: Cleanup::Compact, grows: false }
+        Topic {
+            name: name.into(),
+            partitions,
+            cleanup: Cleanup::Compact,
+            grows: false,
+        }
     }
 
     fn config(&self) -> Vec<(&'static str, String)> {
@@ -94,12 +109,21 @@ impl From<&InternalTopic> for Topic {
     fn from(topic: &InternalTopic) -> Topic {
         let cleanup = match topic.kind {
             InternalKind::Repartition => Cleanup::Never,
-            InternalKind::Changelog { window_retention_ms: None } => Cleanup::Compact,
-            InternalKind::Changelog { window_retention_ms: Some(kept) } => {
-                Cleanup::CompactAndDelete { retention_ms: kept.saturating_add(RETENTION_MARGIN_MS) }
-            }
+            InternalKind::Changelog {
+                window_retention_ms: None,
+            } => Cleanup::Compact,
+            InternalKind::Changelog {
+                window_retention_ms: Some(kept),
+            } => Cleanup::CompactAndDelete {
+                retention_ms: kept.saturating_add(RETENTION_MARGIN_MS),
+            },
         };
-        Topic { name: topic.name.clone(), partitions: topic.partitions, cleanup, grows: false }
+        Topic {
+            name: topic.name.clone(),
+            partitions: topic.partitions,
+            cleanup,
+            grows: false,
+        }
     }
 }
 
@@ -115,7 +139,10 @@ impl Cluster {
         if counts.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let resources: Vec<_> = counts.keys().map(|name| ResourceSpecifier::Topic(name)).collect();
+        let resources: Vec<_> = counts
+            .keys()
+            .map(|name| ResourceSpecifier::Topic(name))
+            .collect();
         let request = self.admin.describe_configs(&resources, &self.options());
         let described = self.answer("describing topics", request)?;
         let mut facts = BTreeMap::new();
@@ -134,10 +161,18 @@ impl Cluster {
     pub fn partitions(&self) -> Result<BTreeMap<String, u32>, Error> {
         let metadata = (self.observer)
             .fetch_metadata(None, self.settings().request_timeout)
-            .map_err(|error| self.explained("listing topics", Error::of("listing topics", &error)))?;
-        let topics = metadata.topics().iter().filter(|topic| topic.error().is_none());
+            .map_err(|error| {
+                self.explained("listing topics", Error::of("listing topics", &error))
+            })?;
+        let topics = metadata
+            .topics()
+            .iter()
+            .filter(|topic| topic.error().is_none());
         let counted = topics.map(|topic| {
-            let led = topic.partitions().iter().all(|partition| partition.leader() >= 0);
+            let led = topic
+                .partitions()
+                .iter()
+                .all(|partition| partition.leader() >= 0);
             let count = u32::try_from(topic.partitions().len()).unwrap_or(u32::MAX);
             (topic.name().to_owned(), if led { count } else { 0 })
         });
@@ -149,12 +184,17 @@ impl Cluster {
     pub fn ensure(&self, topics: &[Topic]) -> Result<(), Error> {
         let deadline = Instant::now() + self.settings().request_timeout;
         let there = self.partitions()?;
-        let missing: Vec<&Topic> = topics.iter().filter(|t| !there.contains_key(&t.name)).collect();
+        let missing: Vec<&Topic> = topics
+            .iter()
+            .filter(|t| !there.contains_key(&t.name))
+            .collect();
         self.create(&missing)?;
         let mut growing = Vec::new();
         for topic in topics {
             match there.get(&topic.name) {
-                Some(&count) if count > 0 && count < topic.partitions && topic.grows => growing.push(topic),
+                Some(&count) if count > 0 && count < topic.partitions && topic.grows => {
+                    growing.push(topic)
+                }
                 Some(&count) if count > 0 && count != topic.partitions && !topic.grows => {
                     return Err(Error::Refused {
                         doing: format!("making topic `{}`", topic.name),
@@ -196,7 +236,10 @@ impl Cluster {
                 .map_err(|error| Error::of(DOING, &error))?;
         }
         let deleted = self.answer(DOING, self.admin.delete_records(&list, &self.options()))?;
-        let failed = deleted.elements().into_iter().find_map(|element| element.error().err());
+        let failed = deleted
+            .elements()
+            .into_iter()
+            .find_map(|element| element.error().err());
         failed.map_or(Ok(()), |error| Err(Error::of(DOING, &error)))
     }
 
@@ -216,8 +259,12 @@ impl Cluster {
         let new: Vec<NewTopic<'_>> = (topics.iter().zip(&configs))
             .map(|(topic, config)| {
                 let copies = TopicReplication::Fixed(self.settings().replication);
-                let mut new = NewTopic::new(&topic.name, super::lanes::raw(topic.partitions), copies);
-                new.config = config.iter().map(|(name, value)| (*name, value.as_str())).collect();
+                let mut new =
+                    NewTopic::new(&topic.name, super::lanes::raw(topic.partitions), copies);
+                new.config = config
+                    .iter()
+                    .map(|(name, value)| (*name, value.as_str()))
+                    .collect();
                 new
             })
             .collect();
@@ -231,20 +278,31 @@ impl Cluster {
             return Ok(());
         }
         const DOING: &str = "adding partitions";
-        let new: Vec<NewPartitions<'_>> =
-            topics.iter().map(|topic| NewPartitions::new(&topic.name, topic.partitions as usize)).collect();
+        let new: Vec<NewPartitions<'_>> = topics
+            .iter()
+            .map(|topic| NewPartitions::new(&topic.name, topic.partitions as usize))
+            .collect();
         let results = self.answer(DOING, self.admin.create_partitions(&new, &self.options()))?;
         unless(DOING, results, Code::InvalidPartitions)
     }
 
     fn options(&self) -> AdminOptions {
         let timeout = self.settings().request_timeout;
-        AdminOptions::new().request_timeout(Some(timeout)).operation_timeout(Some(timeout))
+        AdminOptions::new()
+            .request_timeout(Some(timeout))
+            .operation_timeout(Some(timeout))
     }
 
-    fn answer<T>(&self, doing: &str, request: impl Future<Output = KafkaResult<T>>) -> Result<T, Error> {
+    fn answer<T>(
+        &self,
+        doing: &str,
+        request: impl Future<Output = KafkaResult<T>>,
+    ) -> Result<T, Error> {
         // librdkafka answers within the request's own time-out; the second more is for a machine that is slow.
-        match wait(request, self.settings().request_timeout + Duration::from_secs(1)) {
+        match wait(
+            request,
+            self.settings().request_timeout + Duration::from_secs(1),
+        ) {
             Some(Ok(answer)) => Ok(answer),
             Some(Err(rdkafka::error::KafkaError::AdminOp(code))) => {
                 Err(self.explained(doing, Error::of_code(doing, code)))
@@ -257,17 +315,23 @@ impl Cluster {
     /// A time-out, with what librdkafka last said of the brokers.
     fn explained(&self, doing: &str, error: Error) -> Error {
         match (error, self.observer.client().context().trouble()) {
-            (Error::Unreachable { reason, .. }, Some(trouble)) => {
-                Error::Unreachable { doing: doing.to_owned(), reason: format!("{reason}: {trouble}") }
-            }
+            (Error::Unreachable { reason, .. }, Some(trouble)) => Error::Unreachable {
+                doing: doing.to_owned(),
+                reason: format!("{reason}: {trouble}"),
+            },
             (error, _) => error,
         }
     }
 }
 
 fn unless(doing: &str, results: Vec<TopicResult>, harmless: Code) -> Result<(), Error> {
-    let failed = results.into_iter().filter_map(Result::err).find(|(_, code)| *code != harmless);
-    failed.map_or(Ok(()), |(topic, code)| Err(Error::of_code(format!("{doing}: `{topic}`"), code)))
+    let failed = results
+        .into_iter()
+        .filter_map(Result::err)
+        .find(|(_, code)| *code != harmless);
+    failed.map_or(Ok(()), |(topic, code)| {
+        Err(Error::of_code(format!("{doing}: `{topic}`"), code))
+    })
 }
 
 fn facts_of(partitions: u32, resource: &ConfigResource) -> TopicFacts {
@@ -281,7 +345,9 @@ fn facts_of(partitions: u32, resource: &ConfigResource) -> TopicFacts {
     let of_the_broker = value("message.timestamp.type") == Some("LogAppendTime");
     TopicFacts {
         partitions,
-        max_message_bytes: value("max.message.bytes").and_then(|text| text.parse().ok()).unwrap_or(1_048_588),
+        max_message_bytes: value("max.message.bytes")
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(1_048_588),
         compacted: policy.contains("compact") && !policy.contains("delete"),
         max_ahead_ms: ahead.filter(|_| !of_the_broker),
     }
