@@ -1,1 +1,4 @@
-//! guest-sdk
+//! weir SDK
+pub mod bindings;
+mod columns;
+pub mod format;

@@ -6,4 +6,6 @@
 // pub mod cli;
 pub mod config;
 pub mod http;
+pub mod kafka;
+pub mod state;
 pub mod wasm;

@@ -92,3 +92,78 @@ pub fn send(method: &str, url: &str, body: Option<&str>) -> Result<Response, ure
         took: begun.elapsed(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::thread::{self, JoinHandle};
+
+    use serde_json::json;
+
+    use super::*;
+
+    /// A server that gives one answer; the URL of `/it` on it, and the request that it got.
+    fn server(answer: &'static str) -> (String, JoinHandle<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/it", listener.local_addr().unwrap());
+        let request = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let (mut request, mut buffer) = (String::new(), [0; 4096]);
+            // Here a body ends with a brace, and a request without one with an empty line.
+            let ends = |request: &str| {
+                let end = if request.starts_with("GET") {
+                    "\r\n\r\n"
+                } else {
+                    "}"
+                };
+                request.ends_with(end)
+            };
+            while !ends(&request) {
+                let read = stream.read(&mut buffer).unwrap();
+                request.push_str(std::str::from_utf8(&buffer[..read]).unwrap());
+            }
+            stream.write_all(answer.as_bytes()).unwrap();
+            request
+        });
+        (url, request)
+    }
+
+    #[test]
+    fn a_refusal_is_an_answer_like_any_other() {
+        let (url, request) = server(
+            "HTTP/1.1 409 Conflict\r\ncontent-type: application/json\r\n\
+             content-length: 8\r\n\r\n{\"no\":1}",
+        );
+        let response = post(&url, &json!({"id": "1"})).expect(409);
+        assert_eq!(response.json()["no"], 1);
+        assert_eq!(response.content_type.as_deref(), Some("application/json"));
+        let request = request.join().unwrap();
+        assert!(request.starts_with("POST /it HTTP/1.1\r\n"), "{request}");
+        assert!(request.ends_with("{\"id\":\"1\"}"), "{request}");
+    }
+
+    #[test]
+    fn a_redirect_is_shown_not_followed() {
+        let (url, request) =
+            server("HTTP/1.1 303 See Other\r\nlocation: /other\r\ncontent-length: 0\r\n\r\n");
+        let response = get(&url).expect(303);
+        assert_eq!(response.location.as_deref(), Some("/other"));
+        assert!(request.join().unwrap().starts_with("GET /it HTTP/1.1\r\n"));
+    }
+
+    #[test]
+    fn a_host_that_is_down_is_an_error() {
+        let [nobody] = crate::ports::free();
+        assert!(send("GET", &format!("http://{nobody}/"), None).is_err());
+    }
+
+    #[test]
+    fn any_method_may_be_sent() {
+        let (url, request) = server("HTTP/1.1 405 Nope\r\ncontent-length: 0\r\n\r\n");
+        assert_eq!(send("DELETE", &url, Some("{}")).unwrap().status, 405);
+        assert!(request.join().unwrap().starts_with("DELETE /it"));
+    }
+}

@@ -1,1 +1,1 @@
-//! guest-sdk/macros
+//! `#[weir::service]`.

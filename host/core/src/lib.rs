@@ -7,10 +7,13 @@
 pub mod codec;
 pub mod functions;
 pub mod limits;
+mod operator;
 pub mod partitioner;
+pub mod query;
 pub mod record;
 pub mod restore;
 pub mod store;
 pub mod task;
+pub mod testing;
 pub mod time;
 pub mod topology;

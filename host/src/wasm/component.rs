@@ -234,15 +234,15 @@ fn denied(import: &str) -> Option<&'static str> {
         "wasi:random/",
         "wasi:filesystem/",
     ];
-    const NETWORK: &str = "a service has no network; read a topic, or write rows to an outbox topic whose consumer makes the \
-                           calls (Python: build with --stub-wasi)";
+    const NETWORK: &str = "a service has no network; read a topic, or write rows to an outbox topic \
+                           whose consumer makes the calls (Python: build with --stub-wasi)";
+    const OTHER: &str = "leave out what needs it; granted are the world `service` of wit/, and WASI \
+                         without files and network";
     if GRANTED.iter().any(|granted| import.starts_with(granted)) {
         None
     } else if import.starts_with("wasi:sockets/") || import.starts_with("wasi:http/") {
         Some(NETWORK)
     } else {
-        Some(
-            "leave out what needs it; granted are the world `service` of wit/, and WASI without files and network",
-        )
+        Some(OTHER)
     }
 }

@@ -5,7 +5,8 @@
 pub enum LoadError {
     /// The first bytes are not those of a Wasm file.
     #[error(
-        "not a Wasm file (it begins with {begins}, not with \"\\0asm\"); `weir build` makes a component of a crate"
+        "not a Wasm file (it begins with {begins}, not with \"\\0asm\"); `weir build` makes a \
+         component of a crate"
     )]
     NotWasm {
         /// Its first bytes, escaped.
@@ -13,7 +14,8 @@ pub enum LoadError {
     },
     /// Larger than [`super::EngineOptions::max_component_bytes`].
     #[error(
-        "the file has {bytes} bytes, more than the limit of {limit}; build with optimisation, and strip debug information"
+        "the file has {bytes} bytes, more than the limit of {limit}; build with optimisation, and \
+         strip debug information"
     )]
     TooLarge {
         /// Of the file.
@@ -23,13 +25,14 @@ pub enum LoadError {
     },
     /// A core module without the custom section that says what it imports and exports.
     #[error(
-        "a core module without a component type: it was not built against the contract in wit/ (with weir-sdk, or with wit-bindgen \
-         and the world `service`)"
+        "a core module without a component type: it was not built against the contract in wit/ \
+         (with weir-sdk, or with wit-bindgen and the world `service`)"
     )]
     NoComponentType,
     /// A core module of which no component can be made.
     #[error(
-        "cannot make a component of this core module: {0}; build it for wasm32-unknown-unknown or wasm32-wasip2"
+        "cannot make a component of this core module: {0}; build it for wasm32-unknown-unknown or \
+         wasm32-wasip2"
     )]
     NotEncodable(String),
     /// Not valid, or beyond what the compiler takes.

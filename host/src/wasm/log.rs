@@ -58,7 +58,7 @@ impl Log {
             let dropped = std::mem::take(&mut log.dropped);
             if dropped > 0 {
                 let service = &*log.service;
-                tracing::warn!(target: "service", service, dropped, "lines of the log were dropped: too many in a second");
+                tracing::warn!(target: "service", service, dropped, "too many lines in a second");
             }
         }
         if log.lines >= log.lines_per_second {

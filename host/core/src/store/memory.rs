@@ -110,6 +110,11 @@ impl Backend for MemoryBackend {
 
     fn commit(&mut self, writes: &[(StoreId, Writes)]) -> Result<(), Error> {
         for (store, writes) in writes {
+            let ascending = writes.rows.keys.iter().is_sorted_by(|a, b| a < b);
+            assert!(
+                ascending,
+                "writes of a store come ascending by key, each key once"
+            );
             let mut tables = self.tables_of(*store);
             let table = tables.entry(*store).or_default();
             for (start, end) in &writes.expired {

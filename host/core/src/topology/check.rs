@@ -16,7 +16,9 @@ const MAX_DURATION_MS: i64 = 1_000_000_000_000;
 pub(super) fn check(service: &str, description: &Description, errors: &mut Errors) {
     legal("service", service, errors);
     if description.nodes.len() > MAX_NODES || description.stores.len() > MAX_NODES {
-        errors.push(format!("a topology has at most {MAX_NODES} nodes and {MAX_NODES} stores; split the service"));
+        errors.push(format!(
+            "a topology has at most {MAX_NODES} nodes and {MAX_NODES} stores; split the service"
+        ));
         return;
     }
     names(description, errors);
@@ -47,7 +49,10 @@ pub(super) fn legal(what: &str, name: &str, errors: &mut Errors) {
         errors.push(format!("a {what} has an empty name; give it one"));
     } else if !name.chars().all(good) || name.len() > 200 || name == "." || name == ".." {
         let rule = "use at most 200 of the characters a-z, A-Z, 0-9, `.`, `_` and `-`";
-        errors.push(format!("{what} `{}`: not a name that Kafka takes; {rule}", name.escape_debug()));
+        errors.push(format!(
+            "{what} `{}`: not a name that Kafka takes; {rule}",
+            name.escape_debug()
+        ));
     }
 }
 
@@ -61,7 +66,10 @@ fn names(description: &Description, errors: &mut Errors) {
         }
     }
     let mut seen = HashSet::new();
-    let owned = description.nodes.iter().flat_map(|node| own_stores(&node.operator));
+    let owned = description
+        .nodes
+        .iter()
+        .flat_map(|node| own_stores(&node.operator));
     for store in owned.chain(description.stores.iter().map(|store| store.name.as_str())) {
         legal("store", store, errors);
         if !seen.insert(store) {
@@ -69,9 +77,14 @@ fn names(description: &Description, errors: &mut Errors) {
         }
     }
     for node in &description.nodes {
-        let Operator::Process { stores, .. } = &node.operator else { continue };
+        let Operator::Process { stores, .. } = &node.operator else {
+            continue;
+        };
         for store in stores.iter().filter(|store| !seen.contains(store.as_str())) {
-            errors.push(format!("node `{}` uses store `{store}`, which nobody declares; declare it", node.name));
+            errors.push(format!(
+                "node `{}` uses store `{store}`, which nobody declares; declare it",
+                node.name
+            ));
         }
     }
 }
@@ -81,21 +94,31 @@ fn inputs(description: &Description, position: usize, node: &Node, errors: &mut 
     let (least, most) = match node.operator {
         Operator::Source { .. } | Operator::Table { .. } | Operator::GlobalTable { .. } => (0, 0),
         Operator::Merge => (1, 255),
-        Operator::StreamTableJoin { .. } | Operator::GlobalTableJoin { .. } | Operator::StreamStreamJoin(_) => (2, 2),
+        Operator::StreamTableJoin { .. }
+        | Operator::GlobalTableJoin { .. }
+        | Operator::StreamStreamJoin(_) => (2, 2),
         _ => (1, 1),
     };
     let count = node.inputs.len();
     if !(least..=most).contains(&count) {
-        errors.push(format!("node `{name}` has {count} inputs, but its operator takes {least}; connect it anew"));
+        errors.push(format!(
+            "node `{name}` has {count} inputs, but its operator takes {least}; connect it anew"
+        ));
     }
     for (input, edge) in node.inputs.iter().enumerate() {
         let Some(from) = description.nodes.get(edge.node as usize) else {
-            errors.push(format!("node `{name}` reads node number {}, which does not exist", edge.node));
+            errors.push(format!(
+                "node `{name}` reads node number {}, which does not exist",
+                edge.node
+            ));
             continue;
         };
         if edge.node as usize >= position {
             let mend = "declare inputs before their readers";
-            errors.push(format!("node `{name}` reads `{}`, which is declared after it; {mend}", from.name));
+            errors.push(format!(
+                "node `{name}` reads `{}`, which is declared after it; {mend}",
+                from.name
+            ));
             continue;
         }
         let ports = match from.operator {
@@ -104,33 +127,60 @@ fn inputs(description: &Description, position: usize, node: &Node, errors: &mut 
             _ => 1,
         };
         if ports == 0 {
-            errors.push(format!("node `{name}` reads `{}`, which has no output", from.name));
+            errors.push(format!(
+                "node `{name}` reads `{}`, which has no output",
+                from.name
+            ));
         } else if edge.port >= ports {
             let has = format!("which has {ports} (numbered from 0)");
-            errors.push(format!("node `{name}` reads output {} of `{}`, {has}", edge.port, from.name));
+            errors.push(format!(
+                "node `{name}` reads output {} of `{}`, {has}",
+                edge.port, from.name
+            ));
         }
-        let table = matches!((&node.operator, input), (Operator::GlobalTableJoin { .. }, 1));
+        let table = matches!(
+            (&node.operator, input),
+            (Operator::GlobalTableJoin { .. }, 1)
+        );
         if matches!(from.operator, Operator::GlobalTable { .. }) && !table {
             let mend = "only a global-table join can, as its second input";
-            errors.push(format!("node `{name}` reads global table `{}`; {mend}", from.name));
+            errors.push(format!(
+                "node `{name}` reads global table `{}`; {mend}",
+                from.name
+            ));
         }
     }
 }
 
 fn operator(description: &Description, node: &Node, errors: &mut Errors) {
     let name = &node.name;
-    let table = || Some(&description.nodes.get(node.inputs.get(1)?.node as usize)?.operator);
+    let table = || {
+        Some(
+            &description
+                .nodes
+                .get(node.inputs.get(1)?.node as usize)?
+                .operator,
+        )
+    };
     match &node.operator {
         Operator::Transform { ports: 0, .. } => {
-            errors.push(format!("node `{name}` has no output; a transform has at least 1"));
+            errors.push(format!(
+                "node `{name}` has no output; a transform has at least 1"
+            ));
         }
-        Operator::Repartition { name: topic, partitions } => {
+        Operator::Repartition {
+            name: topic,
+            partitions,
+        } => {
             legal("repartition", topic, errors);
             if *partitions == Some(0) {
                 errors.push(format!("node `{name}` repartitions to 0 partitions; ask for at least 1, or leave it open"));
             }
         }
-        Operator::Aggregate { window: Some(window), .. } => check_window(name, *window, errors),
+        Operator::Aggregate {
+            window: Some(window),
+            ..
+        } => check_window(name, *window, errors),
         Operator::StreamTableJoin { kind, .. } => {
             no_outer(name, *kind, errors);
             let is_table = table().is_none_or(|table| {
@@ -138,14 +188,19 @@ fn operator(description: &Description, node: &Node, errors: &mut Errors) {
                 plain || matches!(table, Operator::Table { .. } | Operator::ToTable { .. })
             });
             if !is_table {
-                let mend = "make a table of it (`table`, `to-table` or an aggregate without windows)";
-                errors.push(format!("node `{name}` joins a stream with what is not a table; {mend}"));
+                let mend =
+                    "make a table of it (`table`, `to-table` or an aggregate without windows)";
+                errors.push(format!(
+                    "node `{name}` joins a stream with what is not a table; {mend}"
+                ));
             }
         }
         Operator::GlobalTableJoin { kind, .. } => {
             no_outer(name, *kind, errors);
             if table().is_some_and(|table| !matches!(table, Operator::GlobalTable { .. })) {
-                errors.push(format!("node `{name}`: its second input is not a global table; declare one"));
+                errors.push(format!(
+                    "node `{name}`: its second input is not a global table; declare one"
+                ));
             }
         }
         Operator::StreamStreamJoin(join) => check_join(name, join, errors),
@@ -160,13 +215,19 @@ fn operator(description: &Description, node: &Node, errors: &mut Errors) {
 
 fn no_outer(name: &str, kind: JoinKind, errors: &mut Errors) {
     if kind == JoinKind::Outer {
-        errors.push(format!("node `{name}`: a join with a table is inner or left, never outer; choose one"));
+        errors.push(format!(
+            "node `{name}`: a join with a table is inner or left, never outer; choose one"
+        ));
     }
 }
 
 fn check_window(name: &str, window: Window, errors: &mut Errors) {
     match window {
-        Window::Hopping { size, advance, grace } => {
+        Window::Hopping {
+            size,
+            advance,
+            grace,
+        } => {
             duration(name, "the window's size", size, 1, errors);
             duration(name, "the window's advance", advance, 1, errors);
             duration(name, "the window's grace", grace, 0, errors);
@@ -185,9 +246,19 @@ fn check_window(name: &str, window: Window, errors: &mut Errors) {
 fn check_join(name: &str, join: &StreamStreamJoin, errors: &mut Errors) {
     duration(name, "the join's grace", join.grace, 0, errors);
     for (what, bound) in [("before", join.before), ("after", join.after)] {
-        duration(name, &format!("the join's `{what}`"), bound, -MAX_DURATION_MS, errors);
+        duration(
+            name,
+            &format!("the join's `{what}`"),
+            bound,
+            -MAX_DURATION_MS,
+            errors,
+        );
     }
-    if join.before.checked_add(join.after).is_some_and(|size| size < 0) {
+    if join
+        .before
+        .checked_add(join.after)
+        .is_some_and(|size| size < 0)
+    {
         let (before, after) = (join.before, join.after);
         errors.push(format!("node `{name}`: before {before} ms + after {after} ms is below 0; no row could ever match"));
     }
@@ -195,7 +266,9 @@ fn check_join(name: &str, join: &StreamStreamJoin, errors: &mut Errors) {
 
 fn duration(name: &str, what: &str, value: i64, least: i64, errors: &mut Errors) {
     if value < least || value > MAX_DURATION_MS {
-        errors.push(format!("node `{name}`: {what} is {value} ms; it must be between {least} and {MAX_DURATION_MS}"));
+        errors.push(format!(
+            "node `{name}`: {what} is {value} ms; it must be between {least} and {MAX_DURATION_MS}"
+        ));
     }
 }
 
@@ -211,7 +284,9 @@ fn topic(service: &str, node: &Node, errors: &mut Errors) {
     legal("topic", topic, errors);
     if is_internal(service, topic) {
         let mend = "connect the nodes themselves instead";
-        errors.push(format!("node `{name}` uses topic `{topic}`, which is internal to `{service}`; {mend}"));
+        errors.push(format!(
+            "node `{name}` uses topic `{topic}`, which is internal to `{service}`; {mend}"
+        ));
     }
 }
 

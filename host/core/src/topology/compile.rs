@@ -16,8 +16,13 @@ pub fn compile(service: &str, description: &Description) -> Result<Topology, Err
     let routes = compile_routes(service, description, &stores, &mut errors);
     errors.clone().into_result()?;
     let nodes = expand(service, description, &stores);
-    let mut topology =
-        Topology { service: service.to_owned(), nodes, subtopologies: Vec::new(), stores, routes };
+    let mut topology = Topology {
+        service: service.to_owned(),
+        nodes,
+        subtopologies: Vec::new(),
+        stores,
+        routes,
+    };
     cut(&mut topology, &mut errors);
     topology.duplicates(&mut errors);
     errors.into_result()?;
@@ -30,12 +35,22 @@ impl Topology {
         let mut names: Vec<&str> = self.nodes.iter().map(|node| node.name.as_str()).collect();
         names.sort_unstable();
         for pair in names.windows(2).filter(|pair| pair[0] == pair[1]) {
-            errors.push(format!("two nodes would be called `{}`; rename a node or a repartition", pair[0]));
+            errors.push(format!(
+                "two nodes would be called `{}`; rename a node or a repartition",
+                pair[0]
+            ));
         }
-        let mut topics: Vec<&str> = self.nodes.iter().filter_map(Operation::repartition_topic).collect();
+        let mut topics: Vec<&str> = self
+            .nodes
+            .iter()
+            .filter_map(Operation::repartition_topic)
+            .collect();
         topics.sort_unstable();
         for pair in topics.windows(2).filter(|pair| pair[0] == pair[1]) {
-            errors.push(format!("two repartitions would write topic `{}`; rename one", pair[0]));
+            errors.push(format!(
+                "two repartitions would write topic `{}`; rename one",
+                pair[0]
+            ));
         }
     }
 }
@@ -56,7 +71,9 @@ fn stores(service: &str, description: &Description) -> Vec<StoreSpec> {
         for name in own_stores(&node.operator) {
             let own = || Changelog::Own(format!("{service}-{name}-changelog"));
             let changelog = match &node.operator {
-                Operator::Table { topic, .. } | Operator::GlobalTable { topic, .. } => Changelog::Source(topic.clone()),
+                Operator::Table { topic, .. } | Operator::GlobalTable { topic, .. } => {
+                    Changelog::Source(topic.clone())
+                }
                 _ => own(),
             };
             stores.push(StoreSpec {
@@ -75,7 +92,11 @@ fn stores(service: &str, description: &Description) -> Vec<StoreSpec> {
         stores.push(StoreSpec {
             name: store.name.clone(),
             subtopology: None,
-            changelog: if store.logged { topic() } else { Changelog::None },
+            changelog: if store.logged {
+                topic()
+            } else {
+                Changelog::None
+            },
             kind: StoreKind::KeyValue,
             global: false,
             shared: true,
@@ -87,14 +108,23 @@ fn stores(service: &str, description: &Description) -> Vec<StoreSpec> {
 
 fn kind(operator: &Operator) -> StoreKind {
     match operator {
-        Operator::Aggregate { window: Some(Window::Hopping { size, grace, .. }), .. } => {
-            StoreKind::Window { retention_ms: size.saturating_add(*grace) }
-        }
-        Operator::Aggregate { window: Some(Window::Session { gap, grace }), .. } => {
-            StoreKind::Session { retention_ms: gap.saturating_add(*grace) }
-        }
+        Operator::Aggregate {
+            window: Some(Window::Hopping { size, grace, .. }),
+            ..
+        } => StoreKind::Window {
+            retention_ms: size.saturating_add(*grace),
+        },
+        Operator::Aggregate {
+            window: Some(Window::Session { gap, grace }),
+            ..
+        } => StoreKind::Session {
+            retention_ms: gap.saturating_add(*grace),
+        },
         Operator::StreamStreamJoin(join) => StoreKind::Window {
-            retention_ms: join.before.saturating_add(join.after).saturating_add(join.grace),
+            retention_ms: join
+                .before
+                .saturating_add(join.after)
+                .saturating_add(join.grace),
         },
         _ => StoreKind::KeyValue,
     }

@@ -17,8 +17,12 @@ pub(super) fn cut(topology: &mut Topology, errors: &mut Errors) {
     sets.join_route_stores(topology, errors);
     let numbers = sets.numbers(topology);
     let count = numbers.values().max().map_or(0, |highest| highest + 1);
-    let mut subtopologies: Vec<Subtopology> =
-        (0..count).map(|number| Subtopology { number, ..Subtopology::default() }).collect();
+    let mut subtopologies: Vec<Subtopology> = (0..count)
+        .map(|number| Subtopology {
+            number,
+            ..Subtopology::default()
+        })
+        .collect();
 
     for store in 0..topology.stores.len() {
         let Some(&number) = numbers.get(&sets.root(sets.store(store))) else {
@@ -29,12 +33,18 @@ pub(super) fn cut(topology: &mut Topology, errors: &mut Errors) {
             continue;
         };
         topology.stores[store].subtopology = Some(number);
-        subtopologies[number as usize].stores.push(StoreId(index(store)));
+        subtopologies[number as usize]
+            .stores
+            .push(StoreId(index(store)));
     }
     for node in 0..topology.nodes.len() {
-        let Some(&number) = numbers.get(&sets.root(node)) else { continue };
+        let Some(&number) = numbers.get(&sets.root(node)) else {
+            continue;
+        };
         topology.nodes[node].subtopology = Some(number);
-        subtopologies[number as usize].nodes.push(NodeId(index(node)));
+        subtopologies[number as usize]
+            .nodes
+            .push(NodeId(index(node)));
     }
     for subtopology in &mut subtopologies {
         subtopology.inputs = inputs(topology, &subtopology.nodes);
@@ -61,7 +71,10 @@ struct Sets {
 impl Sets {
     fn over(topology: &Topology) -> Sets {
         let nodes = topology.nodes.len();
-        let mut sets = Sets { parents: (0..nodes + topology.stores.len()).collect(), nodes };
+        let mut sets = Sets {
+            parents: (0..nodes + topology.stores.len()).collect(),
+            nodes,
+        };
         let mut readers: BTreeMap<&str, usize> = BTreeMap::new();
         for (position, node) in topology.nodes.iter().enumerate() {
             for input in &node.inputs {
@@ -105,11 +118,17 @@ impl Sets {
                 .filter(|store| !topology.store(**store).global)
                 .map(|store| self.store(store.0 as usize))
                 .collect();
-            let home = local.iter().copied().find(|&store| self.root(store) < self.nodes);
+            let home = local
+                .iter()
+                .copied()
+                .find(|&store| self.root(store) < self.nodes);
             for &store in &local {
-                let (Some(home), root) = (home, self.root(store)) else { continue };
+                let (Some(home), root) = (home, self.root(store)) else {
+                    continue;
+                };
                 if root < self.nodes && root != self.root(home) {
-                    let names = [home, store].map(|s| topology.stores[s - self.nodes].name.as_str());
+                    let names =
+                        [home, store].map(|s| topology.stores[s - self.nodes].name.as_str());
                     let mend = "read one of them, or connect their nodes";
                     errors.push(format!(
                         "route `{} {}` uses stores `{}` and `{}` of different sub-topologies, whose partitions may live on different hosts; {mend}",
@@ -139,7 +158,9 @@ fn inputs(topology: &Topology, nodes: &[NodeId]) -> Vec<Source> {
     let mut inputs: Vec<Source> = Vec::new();
     let internal = topology.repartition_topics();
     for &id in nodes {
-        let (Operation::Source { topic } | Operation::Table { topic, .. }) = &topology.node(id).operation else {
+        let (Operation::Source { topic } | Operation::Table { topic, .. }) =
+            &topology.node(id).operation
+        else {
             continue;
         };
         match inputs.iter_mut().find(|source| source.topic == *topic) {
@@ -192,14 +213,20 @@ impl Topology {
 fn mark_read_by_others(topology: &mut Topology) {
     for store in 0..topology.stores.len() {
         let id = StoreId(index(store));
-        let users = topology.nodes.iter().filter(|node| node.operation.touches().contains(&id)).count();
+        let users = topology
+            .nodes
+            .iter()
+            .filter(|node| node.operation.touches().contains(&id))
+            .count();
         topology.stores[store].read_by_others = users > 1 && !topology.stores[store].global;
     }
 }
 
 fn place_routes(topology: &mut Topology) {
     for route in &mut topology.routes {
-        route.subtopology =
-            route.stores.iter().find_map(|store| topology.stores[store.0 as usize].subtopology);
+        route.subtopology = route
+            .stores
+            .iter()
+            .find_map(|store| topology.stores[store.0 as usize].subtopology);
     }
 }

@@ -23,14 +23,25 @@ impl Topology {
             text += &format!("   Sub-topology: {number}\n");
             let mut nodes = subtopology.nodes.clone();
             nodes.sort_unstable();
-            nodes.iter().for_each(|&id| self.describe_node(id, &mut text));
+            nodes
+                .iter()
+                .for_each(|&id| self.describe_node(id, &mut text));
             text.push('\n');
         }
         let global = |node: &&Node| matches!(node.operation, Operation::GlobalTable { .. });
         let mut number = self.subtopologies.len();
-        for (position, _) in self.nodes.iter().enumerate().filter(|(_, node)| global(node)) {
-            text += &format!("   Sub-topology: {number} for global store (will not generate tasks)\n");
-            self.describe_node(NodeId(u32::try_from(position).expect("the number of nodes is checked")), &mut text);
+        for (position, _) in self
+            .nodes
+            .iter()
+            .enumerate()
+            .filter(|(_, node)| global(node))
+        {
+            text +=
+                &format!("   Sub-topology: {number} for global store (will not generate tasks)\n");
+            self.describe_node(
+                NodeId(u32::try_from(position).expect("the number of nodes is checked")),
+                &mut text,
+            );
             text.push('\n');
             number += 1;
         }
@@ -39,7 +50,13 @@ impl Topology {
 
     fn describe_node(&self, id: NodeId, text: &mut String) {
         for entry in self.entries(self.node(id)) {
-            let list = |names: Vec<String>| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            let list = |names: Vec<String>| {
+                if names.is_empty() {
+                    "none".to_owned()
+                } else {
+                    names.join(", ")
+                }
+            };
             text.push_str("    ");
             text.push_str(&entry.head);
             text.push('\n');
@@ -64,7 +81,11 @@ impl Topology {
             }
             names
         };
-        let parents: Vec<String> = node.inputs.iter().map(|input| self.node(input.node).name.clone()).collect();
+        let parents: Vec<String> = node
+            .inputs
+            .iter()
+            .map(|input| self.node(input.node).name.clone())
+            .collect();
         match &node.operation {
             Operation::Source { topic } => vec![Entry {
                 head: format!("Source: {name} (topics: [{topic}])"),
@@ -97,8 +118,12 @@ impl Topology {
     }
 
     fn store_names(&self, node: &Node) -> String {
-        let names: Vec<&str> =
-            node.operation.touches().iter().map(|&store| self.store(store).name.as_str()).collect();
+        let names: Vec<&str> = node
+            .operation
+            .touches()
+            .iter()
+            .map(|&store| self.store(store).name.as_str())
+            .collect();
         names.join(", ")
     }
 }

@@ -107,7 +107,10 @@ impl Changelog {
 
 /// What a store's keys are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the field is the same in all, and named with its unit")]
+#[expect(
+    missing_docs,
+    reason = "the field is the same in all, and named with its unit"
+)]
 pub enum StoreKind {
     /// Plain keys, kept for ever.
     KeyValue,
@@ -122,7 +125,9 @@ impl StoreKind {
     pub fn retention_ms(self) -> Option<i64> {
         match self {
             StoreKind::KeyValue => None,
-            StoreKind::Window { retention_ms } | StoreKind::Session { retention_ms } => Some(retention_ms),
+            StoreKind::Window { retention_ms } | StoreKind::Session { retention_ms } => {
+                Some(retention_ms)
+            }
         }
     }
 }
@@ -160,7 +165,11 @@ impl Topology {
 
     /// The number of a store, by name.
     pub fn store_named(&self, name: &str) -> Option<StoreId> {
-        (0..).map(StoreId).zip(&self.stores).find(|(_, spec)| spec.name == name).map(|(id, _)| id)
+        (0..)
+            .map(StoreId)
+            .zip(&self.stores)
+            .find(|(_, spec)| spec.name == name)
+            .map(|(id, _)| id)
     }
 
     /// The routes, in the order of their declaration.
@@ -171,7 +180,10 @@ impl Topology {
     /// The topics of others that are read by tasks, each once.
     pub fn source_topics(&self) -> Vec<&str> {
         let inputs = self.subtopologies.iter().flat_map(|s| &s.inputs);
-        inputs.filter(|source| !source.repartition).map(|source| source.topic.as_str()).collect()
+        inputs
+            .filter(|source| !source.repartition)
+            .map(|source| source.topic.as_str())
+            .collect()
     }
 
     /// The topics that sinks and commands write, each once.
@@ -180,7 +192,13 @@ impl Topology {
             Operation::Sink { topic } => Some(topic.as_str()),
             _ => None,
         });
-        distinct(sinks.chain(self.routes.iter().flat_map(|route| route.topics.iter().map(String::as_str))))
+        distinct(
+            sinks.chain(
+                self.routes
+                    .iter()
+                    .flat_map(|route| route.topics.iter().map(String::as_str)),
+            ),
+        )
     }
 
     /// The topics of global tables, each once.

@@ -55,17 +55,42 @@ pub enum Operation {
     /// A stream made a table.
     ToTable { store: StoreId },
     /// Fused stateless steps.
-    Transform { function: FunctionId, ports: u8, steps: Vec<String>, rekeys: bool },
+    Transform {
+        function: FunctionId,
+        ports: u8,
+        steps: Vec<String>,
+        rekeys: bool,
+    },
     /// Inputs side by side.
     Merge,
     /// Rows to a repartition topic; rows without a key are dropped unless an outer side of a join below wants them.
-    Repartition { topic: String, partitions: Option<u32>, keep_null_keys: bool },
+    Repartition {
+        topic: String,
+        partitions: Option<u32>,
+        keep_null_keys: bool,
+    },
     /// Count, reduce, aggregate.
-    Aggregate { aggregator: Aggregator, store: StoreId, window: Option<Window>, skip_null_values: bool },
+    Aggregate {
+        aggregator: Aggregator,
+        store: StoreId,
+        window: Option<Window>,
+        skip_null_values: bool,
+    },
     /// The stream is the input, the table is met in its store.
-    StreamTableJoin { kind: JoinKind, function: FunctionId, table: NodeId, store: StoreId },
+    StreamTableJoin {
+        kind: JoinKind,
+        function: FunctionId,
+        table: NodeId,
+        store: StoreId,
+    },
     /// The stream is the input, the table is met in its store.
-    GlobalTableJoin { kind: JoinKind, function: FunctionId, key: FunctionId, table: NodeId, store: StoreId },
+    GlobalTableJoin {
+        kind: JoinKind,
+        function: FunctionId,
+        key: FunctionId,
+        table: NodeId,
+        store: StoreId,
+    },
     /// Inputs: left, right.
     StreamStreamJoin {
         kind: JoinKind,
@@ -77,9 +102,16 @@ pub enum Operation {
         right: StoreId,
     },
     /// A keyed processor.
-    Update { function: FunctionId, store: StoreId },
+    Update {
+        function: FunctionId,
+        store: StoreId,
+    },
     /// A free processor.
-    Process { function: FunctionId, stores: Vec<StoreId>, schedules: Vec<Schedule> },
+    Process {
+        function: FunctionId,
+        stores: Vec<StoreId>,
+        schedules: Vec<Schedule>,
+    },
     /// Rows to a topic.
     Sink { topic: String },
 }
@@ -102,7 +134,9 @@ impl Operation {
     /// The stores that it reads or writes.
     pub fn touches(&self) -> Vec<StoreId> {
         match self {
-            Operation::StreamTableJoin { store, .. } | Operation::GlobalTableJoin { store, .. } => vec![*store],
+            Operation::StreamTableJoin { store, .. } | Operation::GlobalTableJoin { store, .. } => {
+                vec![*store]
+            }
             _ => self.writes(),
         }
     }

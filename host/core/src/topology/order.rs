@@ -11,15 +11,23 @@ use super::{Node, Operation, Subtopology, Topology};
 /// Orders the nodes, or marks the sub-topology as one that runs row by row.
 pub(super) fn order(topology: &Topology, subtopology: &mut Subtopology) {
     let nodes = &subtopology.nodes;
-    let writes: Vec<Vec<StoreId>> = nodes.iter().map(|&id| writes(topology, topology.node(id))).collect();
-    let reads: Vec<Vec<StoreId>> = nodes.iter().map(|&id| topology.node(id).operation.touches()).collect();
+    let writes: Vec<Vec<StoreId>> = nodes
+        .iter()
+        .map(|&id| writes(topology, topology.node(id)))
+        .collect();
+    let reads: Vec<Vec<StoreId>> = nodes
+        .iter()
+        .map(|&id| topology.node(id).operation.touches())
+        .collect();
     // Of each node, by position: those that must run before it.
     let before: Vec<Vec<usize>> = (0..nodes.len())
         .map(|node| {
             let inputs = &topology.node(nodes[node]).inputs;
             let must = |other: &usize| {
                 let feeds = inputs.iter().any(|input| input.node == nodes[*other]);
-                let hands_over = writes[*other].iter().any(|store| reads[node].contains(store));
+                let hands_over = writes[*other]
+                    .iter()
+                    .any(|store| reads[node].contains(store));
                 feeds || (*other != node && hands_over)
             };
             (0..nodes.len()).filter(must).collect()
@@ -27,7 +35,9 @@ pub(super) fn order(topology: &Topology, subtopology: &mut Subtopology) {
         .collect();
     let mut done = vec![false; nodes.len()];
     let mut ordered = Vec::with_capacity(nodes.len());
-    let ready = |done: &[bool]| (0..done.len()).find(|&n| !done[n] && before[n].iter().all(|&other| done[other]));
+    let ready = |done: &[bool]| {
+        (0..done.len()).find(|&n| !done[n] && before[n].iter().all(|&other| done[other]))
+    };
     while let Some(next) = ready(&done) {
         done[next] = true;
         ordered.push(nodes[next]);

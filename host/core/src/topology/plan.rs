@@ -70,7 +70,9 @@ impl Topology {
                     plan.partitions.insert(topic.to_owned(), facts.partitions);
                     plan.facts.insert(topic.to_owned(), *facts);
                 }
-                None => errors.push(format!("topic `{topic}` ({user}) does not exist; create it")),
+                None => errors.push(format!(
+                    "topic `{topic}` ({user}) does not exist; create it"
+                )),
             }
         }
         errors.clone().into_result()?;
@@ -88,14 +90,18 @@ impl Topology {
         let internal = self.repartition_topics();
         for node in &self.nodes {
             let verb = match &node.operation {
-                Operation::Source { topic } | Operation::Table { topic, .. } | Operation::GlobalTable { topic, .. } => {
-                    Some((topic, "read"))
-                }
+                Operation::Source { topic }
+                | Operation::Table { topic, .. }
+                | Operation::GlobalTable { topic, .. } => Some((topic, "read")),
                 Operation::Sink { topic } => Some((topic, "written")),
                 _ => None,
             };
-            if let Some((topic, verb)) = verb.filter(|(topic, _)| !internal.contains(&topic.as_str())) {
-                topics.entry(topic.as_str()).or_insert_with(|| format!("{verb} by node `{}`", node.name));
+            if let Some((topic, verb)) =
+                verb.filter(|(topic, _)| !internal.contains(&topic.as_str()))
+            {
+                topics
+                    .entry(topic.as_str())
+                    .or_insert_with(|| format!("{verb} by node `{}`", node.name));
             }
         }
         for route in &self.routes {
@@ -111,7 +117,9 @@ impl Topology {
     fn count_repartitions(&self, plan: &mut Plan) {
         let sinks: Vec<(&str, Option<u32>, usize)> = (self.nodes.iter().enumerate())
             .filter_map(|(position, node)| match &node.operation {
-                Operation::Repartition { topic, partitions, .. } => Some((topic.as_str(), *partitions, position)),
+                Operation::Repartition {
+                    topic, partitions, ..
+                } => Some((topic.as_str(), *partitions, position)),
                 _ => None,
             })
             .collect();
@@ -120,11 +128,21 @@ impl Topology {
                 plan.partitions.insert((*topic).to_owned(), *partitions);
             }
         }
-        let sets: Vec<&Vec<String>> = self.subtopologies.iter().flat_map(|s| &s.copartitioned).collect();
+        let sets: Vec<&Vec<String>> = self
+            .subtopologies
+            .iter()
+            .flat_map(|s| &s.copartitioned)
+            .collect();
         for _round in 0..=sinks.len() {
             for (topic, _, _) in &sinks {
-                let partners = sets.iter().filter(|set| set.iter().any(|t| t == topic)).flat_map(|set| set.iter());
-                let known = partners.filter_map(|partner| plan.partitions.get(partner)).max().copied();
+                let partners = sets
+                    .iter()
+                    .filter(|set| set.iter().any(|t| t == topic))
+                    .flat_map(|set| set.iter());
+                let known = partners
+                    .filter_map(|partner| plan.partitions.get(partner))
+                    .max()
+                    .copied();
                 if let (Some(count), false) = (known, plan.partitions.contains_key(*topic)) {
                     plan.partitions.insert((*topic).to_owned(), count);
                 }
@@ -132,8 +150,13 @@ impl Topology {
             for (topic, _, position) in &sinks {
                 let mut above = Vec::new();
                 let node = &self.nodes[*position];
-                node.inputs.iter().for_each(|input| self.topics_above(input.node, &mut above));
-                let counts: Option<Vec<u32>> = above.iter().map(|t| plan.partitions.get(t).copied()).collect();
+                node.inputs
+                    .iter()
+                    .for_each(|input| self.topics_above(input.node, &mut above));
+                let counts: Option<Vec<u32>> = above
+                    .iter()
+                    .map(|t| plan.partitions.get(t).copied())
+                    .collect();
                 let widest = counts.and_then(|counts| counts.into_iter().max());
                 if let (Some(count), false) = (widest, plan.partitions.contains_key(*topic)) {
                     plan.partitions.insert((*topic).to_owned(), count);
@@ -144,7 +167,11 @@ impl Topology {
         for topic in self.repartition_topics() {
             let partitions = plan.partitions[topic];
             let kind = InternalKind::Repartition;
-            plan.internal_topics.push(InternalTopic { name: topic.to_owned(), partitions, kind });
+            plan.internal_topics.push(InternalTopic {
+                name: topic.to_owned(),
+                partitions,
+                kind,
+            });
         }
     }
 
@@ -166,9 +193,13 @@ impl Topology {
     /// A request finds its task by its key; that needs one number of partitions in the route's sub-topology.
     fn check_routes(&self, plan: &Plan, errors: &mut Errors) {
         for route in &self.routes {
-            let Some(number) = route.subtopology else { continue };
+            let Some(number) = route.subtopology else {
+                continue;
+            };
             let inputs = &self.subtopologies[number as usize].inputs;
-            let Some((first, others)) = inputs.split_first() else { continue };
+            let Some((first, others)) = inputs.split_first() else {
+                continue;
+            };
             for other in others {
                 let (one, two) = (plan.partitions[&first.topic], plan.partitions[&other.topic]);
                 if one != two {
@@ -183,20 +214,41 @@ impl Topology {
 
     fn count_tasks(&self, plan: &mut Plan) {
         for subtopology in &self.subtopologies {
-            let count = subtopology.inputs.iter().map(|source| plan.partitions[&source.topic]).max().unwrap_or(0);
+            let count = subtopology
+                .inputs
+                .iter()
+                .map(|source| plan.partitions[&source.topic])
+                .max()
+                .unwrap_or(0);
             let subtopology = subtopology.number;
-            plan.tasks.extend((0..count).map(|partition| TaskId { subtopology, partition }));
+            plan.tasks.extend((0..count).map(|partition| TaskId {
+                subtopology,
+                partition,
+            }));
         }
     }
 
     fn add_changelogs(&self, plan: &mut Plan) {
         for store in &self.stores {
-            let (Changelog::Own(name), Some(subtopology)) = (&store.changelog, store.subtopology) else { continue };
-            let partitions = plan.tasks.iter().filter(|task| task.subtopology == subtopology).count();
+            let (Changelog::Own(name), Some(subtopology)) = (&store.changelog, store.subtopology)
+            else {
+                continue;
+            };
+            let partitions = plan
+                .tasks
+                .iter()
+                .filter(|task| task.subtopology == subtopology)
+                .count();
             let partitions = u32::try_from(partitions).expect("tasks are counted in u32");
             plan.partitions.insert(name.clone(), partitions);
-            let kind = InternalKind::Changelog { window_retention_ms: store.kind.retention_ms() };
-            plan.internal_topics.push(InternalTopic { name: name.clone(), partitions, kind });
+            let kind = InternalKind::Changelog {
+                window_retention_ms: store.kind.retention_ms(),
+            };
+            plan.internal_topics.push(InternalTopic {
+                name: name.clone(),
+                partitions,
+                kind,
+            });
         }
     }
 }
@@ -204,7 +256,11 @@ impl Topology {
 impl Plan {
     /// The number of tasks, and so of partitions of keys, of a sub-topology.
     pub fn tasks_of(&self, subtopology: u32) -> u32 {
-        let count = self.tasks.iter().filter(|task| task.subtopology == subtopology).count();
+        let count = self
+            .tasks
+            .iter()
+            .filter(|task| task.subtopology == subtopology)
+            .count();
         u32::try_from(count).expect("tasks are counted in u32")
     }
 }

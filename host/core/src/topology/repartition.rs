@@ -10,7 +10,13 @@ use super::{Child, Input, Node, NodeId, Operation, StoreSpec};
 
 /// The nodes of a description that was found good, repartitions inserted, edges in both directions.
 pub(super) fn expand(service: &str, description: &Description, stores: &[StoreSpec]) -> Vec<Node> {
-    let mut expansion = Expansion { service, stores, nodes: Vec::new(), rekeyed: Vec::new(), made: Vec::new() };
+    let mut expansion = Expansion {
+        service,
+        stores,
+        nodes: Vec::new(),
+        rekeyed: Vec::new(),
+        made: Vec::new(),
+    };
     for node in &description.nodes {
         expansion.add(node);
     }
@@ -54,7 +60,9 @@ impl Expansion<'_> {
     fn inputs(&mut self, node: &super::description::Node) -> Vec<Input> {
         let edges: Vec<Input> = node.inputs.iter().map(|&edge| self.input(edge)).collect();
         match &node.operator {
-            Operator::Aggregate { store, .. } | Operator::ToTable { store } | Operator::Update { store, .. } => {
+            Operator::Aggregate { store, .. }
+            | Operator::ToTable { store }
+            | Operator::Update { store, .. } => {
                 vec![self.by_key(store, edges[0])]
             }
             Operator::StreamTableJoin { .. } => vec![self.by_key(&node.name, edges[0])],
@@ -69,16 +77,24 @@ impl Expansion<'_> {
     }
 
     fn input(&self, edge: Edge) -> Input {
-        Input { node: self.made[edge.node as usize], port: edge.port }
+        Input {
+            node: self.made[edge.node as usize],
+            port: edge.port,
+        }
     }
 
     fn any_rekeyed(&self, inputs: &[Input]) -> bool {
-        inputs.iter().any(|input| self.rekeyed[input.node.0 as usize])
+        inputs
+            .iter()
+            .any(|input| self.rekeyed[input.node.0 as usize])
     }
 
     fn by_key(&mut self, name: &str, input: Input) -> Input {
         if self.any_rekeyed(&[input]) {
-            Input { node: self.through_topic(name, None, input), port: 0 }
+            Input {
+                node: self.through_topic(name, None, input),
+                port: 0,
+            }
         } else {
             input
         }
@@ -86,50 +102,118 @@ impl Expansion<'_> {
 
     fn through_topic(&mut self, name: &str, partitions: Option<u32>, input: Input) -> NodeId {
         let topic = format!("{}-{name}-repartition", self.service);
-        let sink = Operation::Repartition { topic: topic.clone(), partitions, keep_null_keys: false };
+        let sink = Operation::Repartition {
+            topic: topic.clone(),
+            partitions,
+            keep_null_keys: false,
+        };
         self.push(format!("{name}-repartition-sink"), vec![input], sink, false);
-        self.push(format!("{name}-repartition-source"), Vec::new(), Operation::Source { topic }, false)
+        self.push(
+            format!("{name}-repartition-source"),
+            Vec::new(),
+            Operation::Source { topic },
+            false,
+        )
     }
 
-    fn push(&mut self, name: String, inputs: Vec<Input>, operation: Operation, rekeyed: bool) -> NodeId {
+    fn push(
+        &mut self,
+        name: String,
+        inputs: Vec<Input>,
+        operation: Operation,
+        rekeyed: bool,
+    ) -> NodeId {
         let id = NodeId(u32::try_from(self.nodes.len()).expect("the number of nodes is checked"));
-        self.nodes.push(Node { name, inputs, children: Vec::new(), operation, subtopology: None });
+        self.nodes.push(Node {
+            name,
+            inputs,
+            children: Vec::new(),
+            operation,
+            subtopology: None,
+        });
         self.rekeyed.push(rekeyed);
         id
     }
 
     fn store(&self, name: &str) -> StoreId {
         let position = self.stores.iter().position(|store| store.name == name);
-        StoreId(u32::try_from(position.expect("the store was checked")).expect("the number of stores is checked"))
+        StoreId(
+            u32::try_from(position.expect("the store was checked"))
+                .expect("the number of stores is checked"),
+        )
     }
 
     fn table(&self, node: &super::description::Node) -> (NodeId, StoreId) {
         let table = self.made[node.inputs[1].node as usize];
         let stores = self.nodes[table.0 as usize].operation.writes();
-        (table, *stores.first().expect("the table of a join was checked"))
+        (
+            table,
+            *stores.first().expect("the table of a join was checked"),
+        )
     }
 
     fn operation(&self, node: &super::description::Node) -> Operation {
         match node.operator.clone() {
             Operator::Source { topic } => Operation::Source { topic },
-            Operator::Table { topic, store } => Operation::Table { topic, store: self.store(&store) },
-            Operator::GlobalTable { topic, store } => Operation::GlobalTable { topic, store: self.store(&store) },
-            Operator::ToTable { store } => Operation::ToTable { store: self.store(&store) },
-            Operator::Transform { function, ports, steps, rekeys } => {
-                Operation::Transform { function, ports, steps, rekeys }
-            }
+            Operator::Table { topic, store } => Operation::Table {
+                topic,
+                store: self.store(&store),
+            },
+            Operator::GlobalTable { topic, store } => Operation::GlobalTable {
+                topic,
+                store: self.store(&store),
+            },
+            Operator::ToTable { store } => Operation::ToTable {
+                store: self.store(&store),
+            },
+            Operator::Transform {
+                function,
+                ports,
+                steps,
+                rekeys,
+            } => Operation::Transform {
+                function,
+                ports,
+                steps,
+                rekeys,
+            },
             Operator::Merge => Operation::Merge,
-            Operator::Repartition { .. } => unreachable!("a repartition becomes two nodes of its own"),
-            Operator::Aggregate { aggregator, store, window, skip_null_values } => {
-                Operation::Aggregate { aggregator, store: self.store(&store), window, skip_null_values }
+            Operator::Repartition { .. } => {
+                unreachable!("a repartition becomes two nodes of its own")
             }
+            Operator::Aggregate {
+                aggregator,
+                store,
+                window,
+                skip_null_values,
+            } => Operation::Aggregate {
+                aggregator,
+                store: self.store(&store),
+                window,
+                skip_null_values,
+            },
             Operator::StreamTableJoin { kind, function } => {
                 let (table, store) = self.table(node);
-                Operation::StreamTableJoin { kind, function, table, store }
+                Operation::StreamTableJoin {
+                    kind,
+                    function,
+                    table,
+                    store,
+                }
             }
-            Operator::GlobalTableJoin { kind, function, key } => {
+            Operator::GlobalTableJoin {
+                kind,
+                function,
+                key,
+            } => {
                 let (table, store) = self.table(node);
-                Operation::GlobalTableJoin { kind, function, key, table, store }
+                Operation::GlobalTableJoin {
+                    kind,
+                    function,
+                    key,
+                    table,
+                    store,
+                }
             }
             Operator::StreamStreamJoin(join) => Operation::StreamStreamJoin {
                 kind: join.kind,
@@ -140,8 +224,15 @@ impl Expansion<'_> {
                 left: self.store(&join.left_store),
                 right: self.store(&join.right_store),
             },
-            Operator::Update { function, store } => Operation::Update { function, store: self.store(&store) },
-            Operator::Process { function, stores, schedules } => Operation::Process {
+            Operator::Update { function, store } => Operation::Update {
+                function,
+                store: self.store(&store),
+            },
+            Operator::Process {
+                function,
+                stores,
+                schedules,
+            } => Operation::Process {
                 function,
                 stores: stores.iter().map(|store| self.store(store)).collect(),
                 schedules,
@@ -162,7 +253,10 @@ fn connect(nodes: &mut [Node]) {
     for position in 0..nodes.len() {
         let reader = NodeId(u32::try_from(position).expect("the number of nodes is checked"));
         for (number, input) in nodes[position].inputs.clone().into_iter().enumerate() {
-            let child = Child { node: reader, input: u8::try_from(number).expect("the number of inputs is checked") };
+            let child = Child {
+                node: reader,
+                input: u8::try_from(number).expect("the number of inputs is checked"),
+            };
             nodes[input.node.0 as usize].children[usize::from(input.port)].push(child);
         }
     }
@@ -177,12 +271,15 @@ fn keep_null_keys(nodes: &mut [Node]) {
         for position in (0..nodes.len()).rev() {
             let node = &nodes[position];
             let outer = match node.operation {
-                Operation::StreamTableJoin { kind, .. } | Operation::StreamStreamJoin { kind, .. } => {
-                    kind != JoinKind::Inner
-                }
+                Operation::StreamTableJoin { kind, .. }
+                | Operation::StreamStreamJoin { kind, .. } => kind != JoinKind::Inner,
                 _ => false,
             };
-            let below = node.children.iter().flatten().any(|child| wanted[child.node.0 as usize]);
+            let below = node
+                .children
+                .iter()
+                .flatten()
+                .any(|child| wanted[child.node.0 as usize]);
             let through = match &node.operation {
                 Operation::Repartition { topic, .. } => nodes.iter().zip(&wanted).any(|(other, wanted)| {
                     *wanted && matches!(&other.operation, Operation::Source { topic: read } if read == topic)

@@ -52,7 +52,9 @@ impl Route {
         for (segment, part) in self.segments.iter().zip(parts) {
             match segment {
                 Segment::Literal(literal) if literal == part => {}
-                Segment::Parameter(name) if !part.is_empty() => parameters.push((name.as_str(), part)),
+                Segment::Parameter(name) if !part.is_empty() => {
+                    parameters.push((name.as_str(), part))
+                }
                 _ => return None,
             }
         }
@@ -61,7 +63,10 @@ impl Route {
 
     /// How many parts are literal from the left on: of two routes that match, the one with the literal first wins.
     pub fn precedence(&self) -> Vec<bool> {
-        self.segments.iter().map(|segment| matches!(segment, Segment::Parameter(_))).collect()
+        self.segments
+            .iter()
+            .map(|segment| matches!(segment, Segment::Parameter(_)))
+            .collect()
     }
 }
 
@@ -81,7 +86,10 @@ pub(super) fn compile_routes(
         for other in &routes {
             if other.method == declared.method && same_shape(&other.segments, &segments) {
                 let name = format!("`{} {}`", declared.method, declared.path);
-                errors.push(format!("routes {name} and `{}` take the same requests; change a path", other.path));
+                errors.push(format!(
+                    "routes {name} and `{}` take the same requests; change a path",
+                    other.path
+                ));
             }
         }
         if errors.0.len() == before {
@@ -104,7 +112,9 @@ pub(super) fn compile_routes(
 fn segments(route: &description::Route, errors: &mut Errors) -> Vec<Segment> {
     let name = format!("route `{} {}`", route.method, route.path);
     if route.method.is_empty() || !route.method.bytes().all(|b| b.is_ascii_uppercase()) {
-        errors.push(format!("{name}: the method must be in upper case, such as GET or POST"));
+        errors.push(format!(
+            "{name}: the method must be in upper case, such as GET or POST"
+        ));
     }
     let Some(path) = route.path.strip_prefix('/') else {
         errors.push(format!("{name}: the path must begin with `/`"));
@@ -112,20 +122,28 @@ fn segments(route: &description::Route, errors: &mut Errors) -> Vec<Segment> {
     };
     let mut segments = Vec::new();
     for part in path.split('/').filter(|_| !path.is_empty()) {
-        let parameter = part.strip_prefix('{').and_then(|part| part.strip_suffix('}'));
+        let parameter = part
+            .strip_prefix('{')
+            .and_then(|part| part.strip_suffix('}'));
         let bad = |text: &str| text.is_empty() || text.contains(['{', '}', '?', '#', '%', ' ']);
         match parameter {
-            Some(parameter) if !bad(parameter) => segments.push(Segment::Parameter(parameter.to_owned())),
+            Some(parameter) if !bad(parameter) => {
+                segments.push(Segment::Parameter(parameter.to_owned()))
+            }
             None if !bad(part) => segments.push(Segment::Literal(part.to_owned())),
             _ => {
                 let mend = "a part is literal text or one `{name}`, and never empty";
-                errors.push(format!("{name}: the part `{part}` of the path is no good; {mend}"));
+                errors.push(format!(
+                    "{name}: the part `{part}` of the path is no good; {mend}"
+                ));
             }
         }
     }
     for (position, segment) in segments.iter().enumerate() {
         if matches!(segment, Segment::Parameter(_)) && segments[..position].contains(segment) {
-            errors.push(format!("{name}: two parts of the path have the same name; rename one"));
+            errors.push(format!(
+                "{name}: two parts of the path have the same name; rename one"
+            ));
         }
     }
     if let RouteKey::Parameter(parameter) = &route.key
@@ -141,14 +159,23 @@ fn resolve(route: &description::Route, stores: &[StoreSpec], errors: &mut Errors
     let mut resolved = Vec::new();
     for store in &route.stores {
         match stores.iter().position(|spec| spec.name == *store) {
-            Some(position) => resolved.push(StoreId(u32::try_from(position).expect("the number of stores is checked"))),
-            None => errors.push(format!("{name} uses store `{store}`, which nobody declares; declare it")),
+            Some(position) => resolved.push(StoreId(
+                u32::try_from(position).expect("the number of stores is checked"),
+            )),
+            None => errors.push(format!(
+                "{name} uses store `{store}`, which nobody declares; declare it"
+            )),
         }
     }
     let local = |id: &StoreId| !stores[id.0 as usize].global;
     if route.stores.is_empty() {
-        errors.push(format!("{name} uses no store, so nobody knows where it runs; name at least one"));
-    } else if route.kind == RouteKind::Command && resolved.len() == route.stores.len() && !resolved.iter().any(local) {
+        errors.push(format!(
+            "{name} uses no store, so nobody knows where it runs; name at least one"
+        ));
+    } else if route.kind == RouteKind::Command
+        && resolved.len() == route.stores.len()
+        && !resolved.iter().any(local)
+    {
         errors.push(format!("{name} is a command over global tables only, which belong to no task; name a store of its own"));
     }
     resolved
@@ -157,7 +184,9 @@ fn resolve(route: &description::Route, stores: &[StoreSpec], errors: &mut Errors
 fn topics(service: &str, route: &description::Route, errors: &mut Errors) {
     let name = format!("route `{} {}`", route.method, route.path);
     if route.kind == RouteKind::Query && !route.topics.is_empty() {
-        errors.push(format!("{name} is a query, which appends nothing; remove its topics or make it a command"));
+        errors.push(format!(
+            "{name} is a query, which appends nothing; remove its topics or make it a command"
+        ));
     }
     if route.topics.len() > 256 {
         errors.push(format!("{name} appends to more than 256 topics; use fewer"));

@@ -1,0 +1,124 @@
+//! The graph that the author's calls build: nodes, stores, routes and functions, in the order of the calls.
+//!
+//! It checks only what the contract cannot say (settings, names that would clash silently). Whether the topology makes sense is the
+//! host's to judge, which sees all of it.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::bindings::weir::service::topology::{
+    Description, Edge, Node, Operator, Route, Store as StoreNode,
+};
+use crate::function::Function;
+
+/// A graph that is being built, and everyone who builds it.
+pub(crate) type Shared = Rc<RefCell<Graph>>;
+
+#[derive(Default)]
+pub(crate) struct Graph {
+    pub(crate) description: Description,
+    pub(crate) functions: Vec<Function>,
+    /// The names of all stores that a handle was given out for; a handle is a position.
+    pub(crate) store_names: Vec<String>,
+    /// Likewise topics of routes.
+    pub(crate) topic_names: Vec<String>,
+    pub(crate) config: Vec<(String, String)>,
+    /// The settings that were asked for.
+    pub(crate) settings: Vec<String>,
+    pub(crate) mistakes: Vec<String>,
+    sources: BTreeMap<String, Edge>,
+}
+
+impl Default for Description {
+    fn default() -> Description {
+        Description {
+            nodes: Vec::new(),
+            stores: Vec::new(),
+            routes: Vec::new(),
+        }
+    }
+}
+
+impl Graph {
+    /// Adds a node and says which edge it writes. A name that is taken gets a number.
+    pub(crate) fn node(&mut self, name: &str, inputs: Vec<Edge>, operator: Operator) -> Edge {
+        let taken = |name: &str| self.description.nodes.iter().any(|node| node.name == name);
+        let mut unique = name.to_owned();
+        let mut number = 2;
+        while taken(&unique) {
+            unique = format!("{name}-{number}");
+            number += 1;
+        }
+        let node = position(self.description.nodes.len());
+        self.description.nodes.push(Node {
+            name: unique,
+            inputs,
+            operator,
+        });
+        Edge { node, port: 0 }
+    }
+
+    /// The node of a topic as a stream: one however often it is asked for.
+    pub(crate) fn source(&mut self, topic: &str) -> Edge {
+        if let Some(edge) = self.sources.get(topic) {
+            return *edge;
+        }
+        let edge = self.node(topic, Vec::new(), Operator::Source(topic.to_owned()));
+        self.sources.insert(topic.to_owned(), edge);
+        edge
+    }
+
+    /// Adds a function.
+    pub(crate) fn function(&mut self, function: Function) -> u32 {
+        self.functions.push(function);
+        position(self.functions.len() - 1)
+    }
+
+    /// The handle of a store of this name.
+    pub(crate) fn store_handle(&mut self, name: &str) -> u32 {
+        handle(&mut self.store_names, name)
+    }
+
+    /// The handle of a topic of this name.
+    pub(crate) fn topic_handle(&mut self, name: &str) -> u32 {
+        handle(&mut self.topic_names, name)
+    }
+
+    /// Declares a store that processors and routes share.
+    pub(crate) fn store(&mut self, name: &str, logged: bool) -> u32 {
+        self.description.stores.push(StoreNode {
+            name: name.to_owned(),
+            logged,
+        });
+        self.store_handle(name)
+    }
+
+    /// Adds a route.
+    pub(crate) fn route(&mut self, route: Route) {
+        self.description.routes.push(route);
+    }
+
+    /// The name of the node that writes an edge, with the port where it has several.
+    pub(crate) fn name(&self, edge: Edge) -> String {
+        let node = &self.description.nodes[edge.node as usize];
+        match &node.operator {
+            Operator::Transform(transform) if transform.ports > 1 => {
+                format!("{}.{}", node.name, edge.port)
+            }
+            _ => node.name.clone(),
+        }
+    }
+}
+
+fn handle(names: &mut Vec<String>, name: &str) -> u32 {
+    let found = names.iter().position(|other| other == name);
+    position(found.unwrap_or_else(|| {
+        names.push(name.to_owned());
+        names.len() - 1
+    }))
+}
+
+fn position(number: usize) -> u32 {
+    u32::try_from(number).expect("a topology is small")
+}

@@ -1,0 +1,158 @@
+//! What a node made of its rows, and which of them each came of.
+
+use std::ops::Range;
+
+use crate::functions::Output;
+use crate::record::Batch;
+use crate::task::failing::{Trouble, malformed};
+use crate::task::flow::{Flow, Places};
+
+/// Rows out, each of a row in.
+#[derive(Debug, Default)]
+pub(crate) struct Emitted {
+    rows: Batch,
+    /// The row in of each, ascending; `None`: row i comes of row i.
+    parents: Option<Vec<u32>>,
+    /// Empty: all by port 0.
+    ports: Vec<u8>,
+}
+
+impl Emitted {
+    /// The rows as they came.
+    pub(crate) fn all(rows: Batch) -> Emitted {
+        Emitted { rows, parents: None, ports: Vec::new() }
+    }
+
+    /// No row yet.
+    pub(crate) fn none() -> Emitted {
+        Emitted { rows: Batch::default(), parents: Some(Vec::new()), ports: Vec::new() }
+    }
+
+    /// The rows at `rows` of those that came.
+    pub(crate) fn some(rows: &Batch, kept: Vec<u32>) -> Emitted {
+        Emitted { rows: rows.select(&kept), parents: Some(kept), ports: Vec::new() }
+    }
+
+    /// Appends a row with the headers of `parent`. Parents go up.
+    pub(crate) fn push(
+        &mut self,
+        input: &Batch,
+        parent: usize,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        timestamp: i64,
+    ) {
+        match &input.headers {
+            None => self.rows.push(key, value, timestamp),
+            Some(headers) => self.rows.push_with_headers(key, value, timestamp, headers.row(parent)),
+        }
+        self.came_of(parent);
+    }
+
+    fn came_of(&mut self, parent: usize) {
+        let parent = u32::try_from(parent).expect("a batch is numbered in u32");
+        self.parents.get_or_insert_default().push(parent);
+    }
+
+    /// Appends what a function made of the rows in `range`; it must have been found good. An answer for all rows is moved.
+    pub(crate) fn append(&mut self, output: Output, input: &Batch, range: &Range<usize>) {
+        let Output { mut rows, origins, ports, .. } = output;
+        if rows.headers.is_none()
+            && let Some(headers) = &input.headers
+        {
+            let parents: Vec<u32> = origins.iter().map(|&origin| origin + number(range.start)).collect();
+            rows.headers = Some(headers.select(&parents));
+        }
+        if self.rows.is_empty() && range.len() == input.len() {
+            *self = Emitted { rows, parents: Some(origins), ports };
+            return;
+        }
+        for row in 0..rows.len() {
+            self.rows.push_row_of(&rows, row);
+            self.came_of(range.start + origins[row] as usize);
+            if !ports.is_empty() || !self.ports.is_empty() {
+                self.ports.resize(self.rows.len() - 1, 0);
+                self.ports.push(ports.get(row).copied().unwrap_or(0));
+            }
+        }
+    }
+
+    /// Appends the rows of a later part.
+    pub(crate) fn join(&mut self, later: Emitted) {
+        if self.rows.is_empty() {
+            *self = later;
+            return;
+        }
+        let parents = later.parents.unwrap_or_default();
+        for (row, &parent) in parents.iter().enumerate() {
+            self.rows.push_row_of(&later.rows, row);
+            self.came_of(parent as usize);
+        }
+    }
+
+    /// The same, where the rows that came were those at `taken` of the node's.
+    pub(crate) fn of_rows(mut self, taken: &[u32]) -> Emitted {
+        for parent in self.parents.iter_mut().flatten() {
+            *parent = taken[*parent as usize];
+        }
+        self
+    }
+
+    /// The rows with their places, and the port of each.
+    pub(crate) fn into_flow(self, places: Places) -> (Flow, Vec<u8>) {
+        let places = match self.parents {
+            None => places,
+            Some(parents) => places.below(&parents),
+        };
+        (Flow { rows: self.rows, places }, self.ports)
+    }
+}
+
+/// A row's number.
+pub(crate) fn number(row: usize) -> u32 {
+    u32::try_from(row).expect("a batch is numbered in u32")
+}
+
+/// Whether an answer to `rows` rows keeps the contract.
+pub(crate) fn check(output: &Output, rows: usize, ports: u8, limits: &crate::limits::Limits) -> Result<(), Trouble> {
+    output.rows.check().map_err(|wrong| malformed(wrong.to_string()))?;
+    let made = output.rows.len();
+    let bytes = output.rows.keys.bytes().len() + output.rows.values.bytes().len();
+    if made > limits.max_output_rows || bytes > limits.max_output_bytes {
+        let most = format!("{} rows or {} bytes", limits.max_output_rows, limits.max_output_bytes);
+        return Err(malformed(format!("{made} rows of {bytes} bytes, but one call may make at most {most}")));
+    }
+    if output.origins.len() != made {
+        return Err(malformed(format!("{} origins for {made} rows", output.origins.len())));
+    }
+    let ascending = output.origins.windows(2).all(|pair| pair[0] <= pair[1]);
+    if !ascending || output.origins.last().is_some_and(|&last| last as usize >= rows) {
+        return Err(malformed(format!("origins must go up and stay below {rows}")));
+    }
+    if !output.ports.is_empty() && output.ports.len() != made {
+        return Err(malformed(format!("{} ports for {made} rows", output.ports.len())));
+    }
+    if output.ports.iter().any(|&port| port >= ports) {
+        return Err(malformed(format!("a port is beyond the node's {ports}")));
+    }
+    check_rejected(&output.rejected, rows)
+}
+
+/// Whether rejected rows go up and are rows of the call.
+pub(crate) fn check_rejected(rejected: &[crate::functions::Rejection], rows: usize) -> Result<(), Trouble> {
+    let ascending = rejected.windows(2).all(|pair| pair[0].row < pair[1].row);
+    if !ascending || rejected.last().is_some_and(|last| last.row as usize >= rows) {
+        return Err(malformed(format!("rejected rows must go up and stay below {rows}")));
+    }
+    Ok(())
+}
+
+/// The rows of a range; all of them are borrowed.
+pub(crate) fn part<'a>(rows: &'a Batch, range: &Range<usize>) -> std::borrow::Cow<'a, Batch> {
+    if range.len() == rows.len() {
+        std::borrow::Cow::Borrowed(rows)
+    } else {
+        let selected: Vec<u32> = range.clone().map(number).collect();
+        std::borrow::Cow::Owned(rows.select(&selected))
+    }
+}

@@ -1,0 +1,177 @@
+//! A pass: rows go through the nodes of a sub-topology.
+//!
+//! The definition is row by row, depth first, as in Kafka Streams: [`Pass::depth_first`]. [`Pass::in_batches`] gives the same answer
+//! with each node called once for all rows; places make it so. Rows for topics are gathered and leave in the order of places.
+
+use crate::functions::Functions;
+use crate::limits::Limits;
+use crate::operator::{self, Emitted, OperatorState};
+use crate::record::Batch;
+use crate::store::Overlay;
+use crate::time::Timestamp;
+use crate::topology::{Child, Node, NodeId, Plan, Subtopology, Topology};
+
+use super::dropped::{Dropped, Reason};
+use super::effect::Effects;
+use super::error::Error;
+use super::failing::{Failed, Origin};
+use super::flow::{Flow, Inputs, Places, compare, merge};
+use super::outbox::Outbox;
+
+/// What the nodes share while rows go through them.
+pub(crate) struct Pass<'a> {
+    pub(crate) topology: &'a Topology,
+    pub(crate) plan: &'a Plan,
+    pub(crate) limits: &'a Limits,
+    pub(crate) overlay: &'a mut Overlay,
+    /// By [`NodeId`].
+    pub(crate) states: &'a mut [OperatorState],
+    pub(crate) dropped: &'a mut Dropped,
+    pub(crate) functions: &'a mut dyn Functions,
+    /// The task's stream time at each row of the batch, by sequence.
+    pub(crate) stream_times: &'a [i64],
+    /// The wall clock.
+    pub(crate) now: Timestamp,
+    /// What the rows go back to.
+    pub(crate) origin: Origin<'a>,
+    pub(crate) failed: Vec<Failed>,
+    pub(crate) outbox: Outbox,
+}
+
+/// Rows for a node's input.
+pub(crate) type Arrivals = Vec<(Child, Flow)>;
+
+impl Pass<'_> {
+    /// Sends rows through the nodes below, in whichever way the sub-topology needs.
+    pub(crate) fn run(&mut self, subtopology: &Subtopology, arrivals: Arrivals) -> Result<(), Error> {
+        if subtopology.row_by_row {
+            self.depth_first(arrivals)
+        } else {
+            self.in_batches(&subtopology.nodes, arrivals)
+        }
+    }
+
+    /// Node after node, each over all its rows.
+    fn in_batches(&mut self, nodes: &[NodeId], arrivals: Arrivals) -> Result<(), Error> {
+        let mut pending: Vec<Vec<(u8, Flow)>> = vec![Vec::new(); self.topology.nodes().len()];
+        let arrive = |pending: &mut Vec<Vec<(u8, Flow)>>, child: Child, flow: Flow| {
+            if !flow.rows.is_empty() {
+                pending[child.node.0 as usize].push((child.input, flow));
+            }
+        };
+        arrivals.into_iter().for_each(|(child, flow)| arrive(&mut pending, child, flow));
+        let topology = self.topology;
+        for &id in nodes {
+            let flows = std::mem::take(&mut pending[id.0 as usize]);
+            if flows.is_empty() {
+                continue;
+            }
+            let (flow, inputs) = merge(flows);
+            let emitted = operator::run(self, id, flow.rows, &inputs, &flow.places)?;
+            let (flow, ports) = emitted.into_flow(flow.places);
+            spread(topology.node(id), flow, &ports, &mut |child, flow| arrive(&mut pending, child, flow));
+        }
+        Ok(())
+    }
+
+    /// Row after row, each all the way down before the next.
+    fn depth_first(&mut self, arrivals: Arrivals) -> Result<(), Error> {
+        let rows = |(number, (_, flow)): (usize, &(Child, Flow))| (0..flow.rows.len()).map(move |row| (number, row));
+        let mut order: Vec<(usize, usize)> = arrivals.iter().enumerate().flat_map(rows).collect();
+        let place = |&(number, row): &(usize, usize)| arrivals[number].1.places.row(row);
+        order.sort_by(|one, other| compare(place(one), place(other)));
+        for (number, row) in order {
+            let (child, flow) = &arrivals[number];
+            self.descend(*child, one_row(flow, row))?;
+        }
+        Ok(())
+    }
+
+    fn descend(&mut self, child: Child, flow: Flow) -> Result<(), Error> {
+        let emitted = operator::run(self, child.node, flow.rows, &Inputs::All(child.input), &flow.places)?;
+        let (made, ports) = emitted.into_flow(flow.places);
+        let node = self.topology.node(child.node);
+        for row in 0..made.rows.len() {
+            let port: Vec<u8> = ports.get(row).copied().into_iter().collect();
+            let mut below = Vec::new();
+            spread(node, one_row(&made, row), &port, &mut |child, flow| below.push((child, flow)));
+            for (child, flow) in below {
+                self.descend(child, flow)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Rows that a node made without a row of its own, for its readers.
+    pub(crate) fn spread_below(&self, id: NodeId, emitted: Emitted, places: Places) -> Arrivals {
+        let mut arrivals = Vec::new();
+        let (flow, ports) = emitted.into_flow(places);
+        spread(self.topology.node(id), flow, &ports, &mut |child, flow| arrivals.push((child, flow)));
+        arrivals
+    }
+
+    /// Counts a row that a node passes over.
+    pub(crate) fn drop_row(&mut self, node: NodeId, reason: Reason) {
+        self.dropped.add(node, reason);
+    }
+
+    /// Ends the pass: rows and failures become effects, in the order of places.
+    pub(crate) fn finish(self, effects: &mut Effects) {
+        let origin = self.origin;
+        let spread = |sequence: usize| match origin {
+            Origin::Consumed { .. } => origin.offset(sequence).unsigned_abs(),
+            Origin::Schedule { at } => at.unsigned_abs(),
+        };
+        self.outbox.finish(self.plan, &spread, effects);
+        let mut failed = self.failed;
+        failed.sort_by(|one, other| compare(&one.place, &other.place));
+        effects.dead_letters.extend(failed.into_iter().map(|failed| failed.letter));
+    }
+}
+
+fn one_row(flow: &Flow, row: usize) -> Flow {
+    let only = [u32::try_from(row).expect("a batch is numbered in u32")];
+    Flow { rows: flow.rows.select(&only), places: flow.places.select(&only) }
+}
+
+/// Hands a node's rows to the readers of their ports. The last reader gets the rows themselves, others a copy.
+fn spread(node: &Node, flow: Flow, ports: &[u8], arrive: &mut dyn FnMut(Child, Flow)) {
+    if node.children.len() == 1 {
+        spread_port(&node.children[0], flow, arrive);
+        return;
+    }
+    for (port, children) in node.children.iter().enumerate() {
+        let here = |row: &u32| ports.get(*row as usize).is_none_or(|&p| usize::from(p) == port);
+        let count = u32::try_from(flow.rows.len()).expect("a batch is numbered in u32");
+        // Without ports all rows leave by port 0.
+        let rows: Vec<u32> = (0..count).filter(|row| here(row) && (port == 0 || !ports.is_empty())).collect();
+        if !rows.is_empty() && !children.is_empty() {
+            let part = Flow { rows: flow.rows.select(&rows), places: flow.places.select(&rows) };
+            spread_port(children, part, arrive);
+        }
+    }
+}
+
+fn spread_port(children: &[Child], flow: Flow, arrive: &mut dyn FnMut(Child, Flow)) {
+    match children {
+        [] => {}
+        [only] => arrive(*only, flow),
+        [others @ .., last] => {
+            for (level, child) in (0_u32..).zip(others) {
+                arrive(*child, Flow { rows: flow.rows.clone(), places: flow.places.with_level(level) });
+            }
+            let level = u32::try_from(others.len()).expect("the number of nodes is checked");
+            let places = flow.places.with_level(level);
+            arrive(*last, Flow { rows: flow.rows, places });
+        }
+    }
+}
+
+/// The rows that a task read, for the nodes that read their topics.
+pub(crate) fn arrivals(readers: &[NodeId], rows: &Batch, places: Places) -> Arrivals {
+    let children: Vec<Child> = readers.iter().map(|&node| Child { node, input: 0 }).collect();
+    let mut arrivals = Vec::new();
+    let flow = Flow { rows: rows.clone(), places };
+    spread_port(&children, flow, &mut |child, flow| arrivals.push((child, flow)));
+    arrivals
+}

@@ -1,0 +1,377 @@
+//! The driver itself: one worker that owns all tasks, with one transaction for all.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crate::functions::{Failure, Functions, Request, Response};
+use crate::limits::Limits;
+use crate::partitioner::partition;
+use crate::query;
+use crate::record::Batch;
+use crate::restore;
+use crate::store::{Backend, StoreId};
+use crate::task::{Commit, DeadLetter, Effects, Progress, Task, TaskId};
+use crate::time::Timestamp;
+use crate::topology::description::{Description, RouteKey, RouteKind};
+use crate::topology::{Errors, Plan, Segment, TopicFacts, Topology, compile};
+
+use super::shared::{Shared, TaskBackend};
+use super::topics::{Input, Row, Topics, row_of};
+
+/// A service under test.
+pub struct Driver {
+    topology: Arc<Topology>,
+    plan: Arc<Plan>,
+    functions: Box<dyn Functions>,
+    limits: Limits,
+    pub(super) topics: Topics,
+    tasks: Vec<Task>,
+    /// Committed state of each task.
+    backends: Vec<Shared>,
+    global: Shared,
+    /// Next offset to hand to each task's inputs.
+    fed: BTreeMap<(TaskId, String), usize>,
+    /// Committed positions with their metadata.
+    positions: BTreeMap<(TaskId, String), (i64, String)>,
+    effects: Effects,
+    dead_letters: Vec<DeadLetter>,
+    pub(super) now: Timestamp,
+    holding: bool,
+    requests: u64,
+}
+
+impl Driver {
+    /// The service on topics of `partitions` partitions each. Errors: all that is wrong with the topology.
+    pub fn new(
+        service: &str,
+        description: &Description,
+        partitions: u32,
+        functions: impl Functions + 'static,
+    ) -> Result<Driver, Errors> {
+        let topics = BTreeMap::new();
+        Driver::with(service, description, &topics, partitions, Limits::default(), Box::new(functions))
+    }
+
+    /// As [`Driver::new`], with what is special about some topics, and other limits.
+    pub fn with(
+        service: &str,
+        description: &Description,
+        facts: &BTreeMap<String, TopicFacts>,
+        partitions: u32,
+        limits: Limits,
+        functions: Box<dyn Functions>,
+    ) -> Result<Driver, Errors> {
+        let topology = Arc::new(compile(service, description)?);
+        let mut all = facts.clone();
+        let named = [topology.source_topics(), topology.sink_topics(), topology.global_topics()];
+        for topic in named.into_iter().flatten() {
+            let usual = TopicFacts { partitions, max_message_bytes: 1_048_588, compacted: false, max_ahead_ms: None };
+            all.entry(topic.to_owned()).or_insert(usual);
+        }
+        let plan = Arc::new(topology.plan(&all)?);
+        let backends = plan.tasks.iter().map(|_| Shared::default()).collect();
+        let mut driver = Driver {
+            topology,
+            plan,
+            functions,
+            limits,
+            topics: Topics::default(),
+            tasks: Vec::new(),
+            backends,
+            global: Shared::default(),
+            fed: BTreeMap::new(),
+            positions: BTreeMap::new(),
+            effects: Effects::default(),
+            dead_letters: Vec::new(),
+            now: Timestamp(0),
+            holding: false,
+            requests: 0,
+        };
+        driver.start();
+        Ok(driver)
+    }
+
+    /// The compiled topology.
+    pub fn topology(&self) -> &Topology {
+        &self.topology
+    }
+
+    /// A topic to write to.
+    pub fn input(&mut self, topic: &str) -> Input<'_> {
+        Input { driver: self, topic: topic.to_owned(), timestamp: None, partition: None, headers: Vec::new() }
+    }
+
+    /// The rows that were committed to a topic since the last look, in the order in which they were produced.
+    pub fn output(&mut self, topic: &str) -> Vec<Row> {
+        self.topics.take_unread(topic)
+    }
+
+    /// Rows that failed since the last look.
+    pub fn dead_letters(&mut self) -> Vec<DeadLetter> {
+        std::mem::take(&mut self.dead_letters)
+    }
+
+    /// The virtual wall clock.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Moves the wall clock; what is due runs.
+    pub fn advance(&mut self, milliseconds: i64) {
+        self.now.0 += milliseconds;
+        self.run();
+    }
+
+    /// From now on nothing is committed before [`Driver::commit`]; rows for other sub-topologies wait, too.
+    pub fn hold_commits(&mut self) {
+        self.holding = true;
+    }
+
+    /// Commits each round again, and what has been held back.
+    pub fn release_commits(&mut self) {
+        self.holding = false;
+        self.run();
+    }
+
+    /// Lets the engine work until everything stands still.
+    pub fn run(&mut self) {
+        loop {
+            self.feed_global_tables();
+            let mut busy = self.feed();
+            busy |= self.step();
+            if self.holding {
+                if !busy {
+                    return;
+                }
+            } else if self.is_dirty() {
+                self.commit();
+            } else if !busy {
+                return;
+            }
+        }
+    }
+
+    /// Ends the transaction: effects become rows, writes become committed state.
+    pub fn commit(&mut self) {
+        for number in 0..self.tasks.len() {
+            let Commit { positions, changelog } = self.tasks[number].prepare_commit();
+            let id = self.tasks[number].id();
+            let mut ends = Vec::new();
+            for (store, rows) in changelog {
+                let topic = self.topology.store(store).changelog.topic().expect("only logged stores have rows").to_owned();
+                self.append(&topic, &rows, &vec![id.partition; rows.len()]);
+                let end = self.topics.end(&topic, id.partition);
+                ends.push((store, i64::try_from(end).expect("a test has few rows")));
+            }
+            for (position, metadata) in positions {
+                assert!(metadata.len() < 4096, "a broker takes no longer metadata");
+                self.positions.insert((id, position.topic), (position.offset, metadata));
+            }
+            self.tasks[number].finish_commit(&ends).expect("memory does not fail");
+        }
+        let effects = std::mem::take(&mut self.effects);
+        for produce in effects.produce {
+            self.append(&produce.topic, &produce.rows, &produce.partitions);
+        }
+        self.dead_letters.extend(effects.dead_letters);
+    }
+
+    /// The process dies: what was not committed never happened, and every task begins anew from what was.
+    pub fn crash(&mut self) {
+        self.effects = Effects::default();
+        self.start();
+        if !self.holding {
+            self.run();
+        }
+    }
+
+    /// The machine dies: as [`Driver::crash`], and the stores are restored from their changelogs.
+    pub fn lose_state(&mut self) {
+        for (task, backend) in self.plan.tasks.clone().into_iter().zip(&self.backends) {
+            for (number, store) in self.topology.stores().iter().enumerate() {
+                let id = StoreId(u32::try_from(number).expect("the number of stores is checked"));
+                if store.subtopology != Some(task.subtopology) {
+                    continue;
+                }
+                backend.lock().wipe(id).expect("memory does not fail");
+                let Some(topic) = store.changelog.topic() else { continue };
+                let until = match self.positions.get(&(task, topic.to_owned())) {
+                    Some((offset, _)) => usize::try_from(*offset).expect("offsets begin at 0"),
+                    None if matches!(store.changelog, crate::topology::Changelog::Source(_)) => 0,
+                    None => self.topics.end(topic, task.partition),
+                };
+                let (rows, _) = self.topics.read(topic, task.partition, 0);
+                let kept: Vec<u32> = (0..).take(until.min(rows.len())).collect();
+                let writes = restore::writes(&rows.select(&kept), i64::try_from(until).expect("a test has few rows"));
+                backend.lock().commit(&[(id, writes)]).expect("memory does not fail");
+            }
+        }
+        self.crash();
+    }
+
+    /// The committed entries of a store, over all its tasks, by the bytes of their keys.
+    pub fn store(&self, name: &str) -> Vec<(Vec<u8>, Vec<u8>, i64)> {
+        let id = self.topology.store_named(name).unwrap_or_else(|| panic!("no store is called `{name}`"));
+        let mut entries = Vec::new();
+        for backend in self.backends.iter().chain([&self.global]) {
+            let range = crate::operator::half_open(None, None);
+            let read = backend.lock().range(id, range, &mut |key, value, timestamp| {
+                entries.push((key.to_vec(), value.to_vec(), timestamp));
+                std::ops::ControlFlow::Continue(())
+            });
+            read.expect("memory does not fail");
+        }
+        entries.sort();
+        entries
+    }
+
+    /// Asks the service as an HTTP client would. A command is committed before its answer is given; a query that has no answer yet is
+    /// `None`.
+    pub fn request(&mut self, method: &str, path: &str, body: &[u8]) -> Option<Response> {
+        self.requests += 1;
+        let request = Request {
+            method: method.to_owned(),
+            body: body.to_vec(),
+            time: self.now.0,
+            unique: format!("{:032x}", self.requests),
+            ..Request::default()
+        };
+        self.ask(request, path)
+    }
+
+    /// As [`Driver::request`], with headers and all else as the test wants; `path` may have a query.
+    pub fn ask(&mut self, mut request: Request, path: &str) -> Option<Response> {
+        let topology = Arc::clone(&self.topology);
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        path.clone_into(&mut request.path);
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            request.query.push((name.to_owned(), value.to_owned()));
+        }
+        let found = topology.routes().iter().enumerate().filter(|(_, route)| route.method == request.method);
+        let found = found.filter_map(|(number, route)| Some((number, route, route.match_path(path)?)));
+        let Some((number, route, parameters)) = found.min_by_key(|(_, route, _)| route.precedence()) else {
+            return Some(Response { status: 404, ..Response::default() });
+        };
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        request.parameters = parameters.iter().map(owned).collect();
+        let key = match &route.key {
+            RouteKey::Parameter(name) => {
+                debug_assert!(route.segments.contains(&Segment::Parameter(name.clone())), "checked by compile");
+                let found = request.parameters.iter().find(|(parameter, _)| parameter == name);
+                found.expect("the route's path names it").1.clone().into_bytes()
+            }
+            RouteKey::Function(function) => match self.functions.locate(*function, &request) {
+                Ok(Ok(key)) => key,
+                Ok(Err(response)) => return Some(response),
+                Err(failure) => return Some(trapped(&failure)),
+            },
+        };
+        let subtopology = route.subtopology.unwrap_or_default();
+        let partition = partition(&key, self.plan.tasks_of(subtopology).max(1));
+        let id = TaskId { subtopology, partition };
+        let task = self.plan.tasks.iter().position(|&task| task == id).expect("a route's tasks are there");
+        match route.kind {
+            RouteKind::Command => {
+                let (now, functions, effects) = (self.now, &mut *self.functions, &mut self.effects);
+                let outcomes = self.tasks[task].handle(number, &[request], now, functions, effects);
+                let mut outcomes = outcomes.expect("memory and closures do not fail");
+                if !self.holding {
+                    self.commit();
+                    self.run();
+                }
+                outcomes.pop().map(|outcome| outcome.response)
+            }
+            RouteKind::Query => {
+                let backend = self.backend(task);
+                let answer = query::answer(&topology, route, &request, &backend, &mut *self.functions, &self.limits);
+                answer.map_or_else(|failure| Some(trapped(&failure)), |answer| answer.response)
+            }
+        }
+    }
+
+    pub(super) fn partitions(&self, topic: &str) -> u32 {
+        *self.plan.partitions.get(topic).unwrap_or_else(|| panic!("the service has nothing to do with topic `{topic}`"))
+    }
+
+    fn backend(&self, task: usize) -> TaskBackend {
+        let is_global = self.topology.stores().iter().map(|store| store.global).collect();
+        TaskBackend { own: self.backends[task].clone(), global: self.global.clone(), is_global }
+    }
+
+    /// Builds all tasks from what is committed.
+    fn start(&mut self) {
+        self.fed.clear();
+        self.tasks = (0..self.plan.tasks.len())
+            .map(|number| {
+                let (topology, plan) = (Arc::clone(&self.topology), Arc::clone(&self.plan));
+                let id = self.plan.tasks[number];
+                let mut task = Task::new(topology, plan, id, Box::new(self.backend(number)), self.limits.clone());
+                for topic in task.inputs().to_vec() {
+                    if let Some((offset, metadata)) = self.positions.get(&(id, topic.clone())) {
+                        task.resume(&topic, *offset, metadata).expect("the driver keeps what the task wrote");
+                        self.fed.insert((id, topic), usize::try_from(*offset).expect("offsets begin at 0"));
+                    }
+                }
+                task
+            })
+            .collect();
+    }
+
+    /// Hands new rows to tasks; whether there were any.
+    fn feed(&mut self) -> bool {
+        let mut any = false;
+        for task in &mut self.tasks {
+            for topic in task.inputs().to_vec() {
+                let next = self.fed.entry((task.id(), topic.clone())).or_default();
+                let (rows, offsets) = self.topics.read(&topic, task.id().partition, *next);
+                *next += rows.len();
+                any |= !rows.is_empty();
+                task.enqueue(&topic, rows, offsets);
+            }
+        }
+        any
+    }
+
+    fn feed_global_tables(&mut self) {
+        for (number, store) in self.topology.stores().iter().enumerate().filter(|(_, store)| store.global) {
+            let id = StoreId(u32::try_from(number).expect("the number of stores is checked"));
+            let topic = store.changelog.topic().expect("a global table has its topic");
+            for partition in 0..self.plan.partitions[topic] {
+                let (rows, _) = self.topics.read(topic, partition, 0);
+                let end = i64::try_from(rows.len()).expect("a test has few rows");
+                let writes = restore::writes(&rows, end);
+                self.global.lock().commit(&[(id, writes)]).expect("memory does not fail");
+            }
+        }
+    }
+
+    /// Steps every task until none has a row that is ready; whether any had.
+    fn step(&mut self) -> bool {
+        let mut any = false;
+        let mut turn: VecDeque<usize> = (0..self.tasks.len()).collect();
+        while let Some(number) = turn.pop_front() {
+            let progress = self.tasks[number].step(self.now, &mut *self.functions, &mut self.effects);
+            if let Progress::Rows(_) = progress.expect("memory and closures do not fail") {
+                any = true;
+                turn.push_back(number);
+            }
+        }
+        any
+    }
+
+    fn is_dirty(&self) -> bool {
+        let effects = !self.effects.produce.is_empty() || !self.effects.dead_letters.is_empty();
+        effects || self.tasks.iter().any(Task::has_uncommitted)
+    }
+
+    fn append(&mut self, topic: &str, rows: &Batch, partitions: &[u32]) {
+        for (row, &partition) in partitions.iter().enumerate() {
+            self.topics.append(topic, row_of(rows, row, partition));
+        }
+    }
+}
+
+fn trapped(failure: &Failure) -> Response {
+    Response { status: 500, body: failure.to_string().into_bytes(), ..Response::default() }
+}

@@ -1,0 +1,366 @@
+//! A worker's transactions: outputs, changelogs and positions, all or nothing.
+//!
+//! The transactional id is a worker's own and stable, so that a worker that comes back ends its own orphan, and a zombie is
+//! fenced. Rows are copied once, into librdkafka's queue. After any error but [`Error::Abortable`] the producer is done for.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use rdkafka::ClientContext;
+use rdkafka::TopicPartitionList;
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext, PurgeConfig};
+use rdkafka::topic_partition_list::Offset;
+use weir_core::record::{Batch, Headers};
+use weir_core::task::Position;
+
+use super::cluster::Cluster;
+use super::context::log_line;
+use super::error::Error;
+use super::lanes::{Partition, raw};
+use super::membership::GroupMetadata;
+
+/// To which partitions rows go.
+#[derive(Clone, Copy, Debug)]
+pub enum Partitioning<'a> {
+    /// All to this one.
+    One(u32),
+    /// Each to its own.
+    Each(&'a [u32]),
+}
+
+/// How far the partitions that a transaction wrote to go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ends(HashMap<Partition, i64>);
+
+impl Ends {
+    /// The offset after the transaction's last row in a partition; `None`: it wrote none there.
+    pub fn of(&self, partition: &Partition) -> Option<i64> {
+        self.0.get(partition).copied()
+    }
+
+    /// All of them, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (&Partition, i64)> {
+        self.0.iter().map(|(partition, &end)| (partition, end))
+    }
+}
+
+/// A worker's transactional producer.
+pub struct Producer {
+    producer: BaseProducer<Deliveries>,
+    /// The slot of each partition that was ever written to.
+    slots: HashMap<Arc<str>, Vec<Option<usize>>>,
+    partitions: Vec<Partition>,
+    open: bool,
+    timeout: Duration,
+}
+
+/// Takes delivery reports: the last offset of each slot, and the first failure.
+#[derive(Default)]
+struct Deliveries {
+    delivered: Mutex<Delivered>,
+}
+
+#[derive(Default)]
+struct Delivered {
+    /// By slot; -1: nothing in this transaction.
+    last: Vec<i64>,
+    failed: Option<(usize, Code)>,
+}
+
+impl ClientContext for Deliveries {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log_line(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(target: "weir::kafka", %error, reason, "producer");
+    }
+}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, slot: usize) {
+        let mut delivered = self.delivered.lock();
+        match result {
+            Ok(message) => {
+                if delivered.last.len() <= slot {
+                    delivered.last.resize(slot + 1, -1);
+                }
+                delivered.last[slot] = delivered.last[slot].max(message.offset());
+            }
+            Err((error, _)) => {
+                let code = error.rdkafka_error_code().unwrap_or(Code::Fail);
+                delivered.failed.get_or_insert((slot, code));
+            }
+        }
+    }
+}
+
+impl Producer {
+    /// Makes the producer and ends what a former one of this id has left open: after this, a zombie of it is fenced. Waits for the
+    /// brokers. `batch_bytes`: the smallest `max.message.bytes` of the topics that it will write to.
+    pub fn open(
+        cluster: &Cluster,
+        transactional_id: &str,
+        batch_bytes: u32,
+    ) -> Result<Producer, Error> {
+        let doing = || format!("opening the transactional producer `{transactional_id}`");
+        let settings = cluster.settings();
+        let config = settings.producer(transactional_id, batch_bytes);
+        let producer = BaseProducer::from_config_and_context(&config, Deliveries::default())
+            .map_err(|error| Error::of(doing(), &error))?;
+        producer
+            .init_transactions(settings.request_timeout)
+            .map_err(|error| Error::of(doing(), &error))?;
+        Ok(Producer {
+            producer,
+            slots: HashMap::new(),
+            partitions: Vec::new(),
+            open: false,
+            timeout: settings.transaction_timeout,
+        })
+    }
+
+    /// Whether a transaction is open.
+    pub fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// Begins a transaction, unless one is open. No request.
+    pub fn begin(&mut self) -> Result<(), Error> {
+        if self.open {
+            return Ok(());
+        }
+        self.producer
+            .begin_transaction()
+            .map_err(|error| Error::of("beginning a transaction", &error))?;
+        let mut delivered = self.producer.context().delivered.lock();
+        delivered.failed = None;
+        delivered.last.fill(-1);
+        drop(delivered);
+        self.open = true;
+        Ok(())
+    }
+
+    /// Appends rows, with their headers and timestamps, to the open transaction. Copies them and returns; waits only while the queue
+    /// to the brokers is full. Panics outside of a transaction.
+    pub fn produce(
+        &mut self,
+        topic: &str,
+        rows: &Batch,
+        partitions: Partitioning<'_>,
+    ) -> Result<(), Error> {
+        assert!(self.open, "rows are produced in a transaction");
+        let topic: Arc<str> = match self.slots.get_key_value(topic) {
+            Some((topic, _)) => topic.clone(),
+            None => Arc::from(topic),
+        };
+        for row in 0..rows.len() {
+            let partition = match partitions {
+                Partitioning::One(partition) => partition,
+                Partitioning::Each(partitions) => partitions[row],
+            };
+            let slot = self.slot(&topic, partition);
+            let headers = rows
+                .headers
+                .as_ref()
+                .and_then(|headers| owned(headers, row));
+            let record = BaseRecord {
+                topic: &topic,
+                partition: Some(raw(partition)),
+                payload: rows.values.get(row),
+                key: rows.keys.get(row),
+                timestamp: Some(rows.timestamps[row]),
+                headers,
+                delivery_opaque: slot,
+            };
+            self.send(record)?;
+        }
+        self.producer.poll(Duration::ZERO);
+        Ok(())
+    }
+
+    /// Ends the transaction with these positions (next offset to read, and metadata), fenced by the group. Everything that was
+    /// produced is acknowledged first. Errors: [`Error::Abortable`]: abort; anything else: the producer is done for, and
+    /// whether the transaction has committed is known only from what is committed.
+    pub fn commit(
+        &mut self,
+        positions: &[(Position, String)],
+        group: &GroupMetadata,
+    ) -> Result<Ends, Error> {
+        const DOING: &str = "committing";
+        assert!(self.open, "a transaction is committed that was begun");
+        let deadline = Instant::now() + self.timeout;
+        if !positions.is_empty() {
+            let list = list_of(positions)?;
+            self.retrying(deadline, |producer, left| {
+                producer.send_offsets_to_transaction(&list, &group.0, left)
+            })
+            .map_err(|error| self.explained(Error::of(DOING, &error)))?;
+        }
+        // librdkafka's own flush polls in steps of 100 ms.
+        self.drain(deadline)?;
+        self.retrying(deadline, |producer, left| producer.commit_transaction(left))
+            .map_err(|error| self.explained(Error::of(DOING, &error)))?;
+        self.open = false;
+        let delivered = self.producer.context().delivered.lock();
+        let written = self
+            .partitions
+            .iter()
+            .zip(&delivered.last)
+            .filter(|(_, last)| **last >= 0);
+        Ok(Ends(
+            written
+                .map(|(partition, &last)| (partition.clone(), last + 1))
+                .collect(),
+        ))
+    }
+
+    /// Ends the transaction with nothing; does nothing where none is open. Errors: the producer is done for.
+    pub fn abort(&mut self) -> Result<(), Error> {
+        if !self.open {
+            return Ok(());
+        }
+        let deadline = Instant::now() + self.timeout;
+        self.producer.purge(PurgeConfig::default().queue());
+        self.drain(deadline)?;
+        self.retrying(deadline, |producer, left| producer.abort_transaction(left))
+            .map_err(|error| Error::of("aborting", &error))?;
+        self.open = false;
+        Ok(())
+    }
+
+    fn slot(&mut self, topic: &Arc<str>, partition: u32) -> usize {
+        if !self.slots.contains_key(topic) {
+            self.slots.insert(topic.clone(), Vec::new());
+        }
+        let slots = self.slots.get_mut(topic).expect("it was put there");
+        let place = partition as usize;
+        if slots.len() <= place {
+            slots.resize(place + 1, None);
+        }
+        *slots[place].get_or_insert_with(|| {
+            self.partitions.push(Partition::new(&**topic, partition));
+            self.partitions.len() - 1
+        })
+    }
+
+    fn send(&self, mut record: BaseRecord<'_, [u8], [u8], usize>) -> Result<(), Error> {
+        let mut full_since = None;
+        loop {
+            match self.producer.send(record) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(Code::QueueFull), again)) => {
+                    let since = *full_since.get_or_insert_with(Instant::now);
+                    if since.elapsed() > self.timeout {
+                        return Err(Error::of_code(
+                            format!("producing to {}", again.topic),
+                            Code::QueueFull,
+                        ));
+                    }
+                    self.producer.poll(Duration::from_millis(1));
+                    record = again;
+                }
+                Err((error, record)) => {
+                    return Err(
+                        self.explained(Error::of(format!("producing to {}", record.topic), &error))
+                    );
+                }
+            }
+        }
+    }
+
+    /// Waits until every row is acknowledged or has failed.
+    fn drain(&self, deadline: Instant) -> Result<(), Error> {
+        let mut pause = Duration::from_micros(50);
+        loop {
+            // With no time to wait it only ends the linger, and takes one report.
+            let flushed = self.producer.flush(Duration::ZERO);
+            match flushed {
+                Err(KafkaError::Flush(Code::OperationTimedOut)) => {}
+                Err(error) => return Err(Error::of("waiting for acknowledgements", &error)),
+                Ok(()) => return Ok(()),
+            }
+            if Instant::now() > deadline {
+                return Err(Error::of_code(
+                    "waiting for acknowledgements",
+                    Code::OperationTimedOut,
+                ));
+            }
+            let before = self.producer.in_flight_count();
+            self.producer.poll(Duration::ZERO);
+            if self.producer.in_flight_count() == before {
+                thread::sleep(pause);
+                pause = (pause * 2).min(Duration::from_millis(1));
+            }
+        }
+    }
+
+    /// A step of a transaction's end is taken up again by the same call.
+    fn retrying(
+        &self,
+        deadline: Instant,
+        step: impl Fn(&BaseProducer<Deliveries>, Duration) -> Result<(), KafkaError>,
+    ) -> Result<(), KafkaError> {
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match step(&self.producer, left.max(Duration::from_millis(1))) {
+                Err(KafkaError::Transaction(error))
+                    if error.is_retriable()
+                        && !error.is_fatal()
+                        && !error.txn_requires_abort()
+                        && !left.is_zero() =>
+                {
+                    self.producer.poll(Duration::ZERO);
+                    thread::sleep(Duration::from_millis(1));
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    /// An abort, with the row that caused it.
+    fn explained(&self, error: Error) -> Error {
+        let failed = self.producer.context().delivered.lock().failed;
+        match (error, failed) {
+            (Error::Abortable { doing, reason }, Some((slot, code))) => {
+                let partition = &self.partitions[slot];
+                Error::Abortable {
+                    doing,
+                    reason: format!("{partition} refused a row: {code} ({reason})"),
+                }
+            }
+            (error, _) => error,
+        }
+    }
+}
+
+fn list_of(positions: &[(Position, String)]) -> Result<TopicPartitionList, Error> {
+    let mut list = TopicPartitionList::with_capacity(positions.len());
+    for (position, metadata) in positions {
+        let mut element = list.add_partition(&position.topic, raw(position.partition));
+        element
+            .set_offset(Offset::Offset(position.offset))
+            .map_err(|error| Error::of("committing", &error))?;
+        if !metadata.is_empty() {
+            element.set_metadata(metadata);
+        }
+    }
+    Ok(list)
+}
+
+fn owned(headers: &Headers, row: usize) -> Option<OwnedHeaders> {
+    let mut owned: Option<OwnedHeaders> = None;
+    for (key, value) in headers.row(row) {
+        let so_far = owned.unwrap_or_else(|| OwnedHeaders::new_with_capacity(4));
+        owned = Some(so_far.insert(Header { key, value }));
+    }
+    owned
+}
