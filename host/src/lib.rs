@@ -9,4 +9,6 @@ pub mod demo;
 pub mod folder;
 pub mod http;
 pub mod kafka;
+pub mod runtime;
 pub mod state;
+pub mod wasm;
