@@ -33,7 +33,7 @@ fn scenario_17_a_validator_is_replaced_under_load() {
         shop.produce_order(&order(&weir_tests::orders::fresh_id(), 1, "JUMPERS", 1, 1.0));
         std::thread::sleep(Duration::from_millis(200));
         let rows = shop.client.read("order-validations");
-        rows.iter().any(|row| row.header("checked-by") == Some("order-details v2")).then_some(())
+        rows.iter().any(|row| row.json()["checkedBy"] == "version 2").then_some(())
     });
 
     let mut latest = Vec::new();

@@ -14,14 +14,14 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NAME")]
     service: Option<String>,
     /// A configuration value, which may change the topology.
-    #[arg(long, value_name = "KEY=VALUE", value_parser = super::key_value)]
+    #[arg(long, value_name = "KEY=VALUE", value_parser = inspect::key_value)]
     set: Vec<(String, String)>,
 }
 
 impl Arguments {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let name = self.service.unwrap_or_else(|| inspect::service_name(&self.file));
-        let report = inspect::report(&self.file, &name, &self.set)
+        let report = inspect::report(&self.file, &name, &self.set.into_iter().collect())
             .with_context(|| self.file.display().to_string())?;
         super::print(&report)
     }

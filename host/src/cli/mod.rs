@@ -63,3 +63,11 @@ impl Arguments {
         }
     }
 }
+
+/// Prints the answer of a command.
+fn print(text: &str) -> anyhow::Result<()> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}

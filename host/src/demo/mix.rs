@@ -73,7 +73,6 @@ impl Kind {
 pub(super) struct Posted {
     pub(super) kind: Kind,
     pub(super) id: String,
-    pub(super) customer: i64,
     pub(super) body: Value,
 }
 
@@ -107,7 +106,7 @@ pub(super) fn order(prefix: &str, index: usize) -> Posted {
     let body = json!({
         "id": id, "customerId": customer, "product": product, "quantity": quantity, "price": price,
     });
-    Posted { kind, id, customer, body }
+    Posted { kind, id, body }
 }
 
 #[cfg(test)]

@@ -1,0 +1,54 @@
+//! The topologies of `weir bench`: which one runs, and on which topics, is configuration.
+//!
+//! Keys and values are bytes as they come. The topologies are those of the Kafka Streams applications that weir is
+//! measured against.
+
+use std::time::Duration;
+
+use weir::{TimeWindows, Topology};
+
+type Bytes = Vec<u8>;
+
+/// Declares the workload that is configured.
+#[weir::service]
+pub fn bench(t: &mut Topology) {
+    let workload: String = t.config_or("workload", "passthrough".to_owned());
+    let input: String = t.config_or("in", "in".to_owned());
+    let output: String = t.config_or("out", "out".to_owned());
+    let table: String = t.config_or("table", "table".to_owned());
+    let rows = t.stream::<Bytes, Bytes>(&input);
+    match workload.as_str() {
+        "passthrough" => rows.map_values(Clone::clone).to(&output),
+        "count" | "count-cached" => rows.group().count("counts").to_stream().to(&output),
+        // A count whose state also holds the last value: for a large state. The output is the count.
+        "latest" => rows
+            .group()
+            .aggregate("latest", || vec![0; 8], |state, value| latest(&state, value))
+            .to_stream()
+            .map_values(|state| count_of(state))
+            .to(&output),
+        "join" => {
+            let table = t.table::<Bytes, Bytes>(&table);
+            rows.join(&table, |left, right| [left.as_slice(), right.as_slice()].concat()).to(&output);
+        }
+        "window" => rows
+            .group()
+            .windowed(TimeWindows::tumbling(Duration::from_secs(60)))
+            .count("windows")
+            .to_stream()
+            .to(&output),
+        other => t.refuse(format!(
+            "workload `{other}`: give passthrough, count, count-cached, latest, join or window"
+        )),
+    }
+}
+
+fn latest(state: &[u8], value: &[u8]) -> Bytes {
+    let mut next = (count_of(state) + 1).to_be_bytes().to_vec();
+    next.extend_from_slice(value);
+    next
+}
+
+fn count_of(state: &[u8]) -> i64 {
+    state.first_chunk().map_or(0, |bytes| i64::from_be_bytes(*bytes))
+}
