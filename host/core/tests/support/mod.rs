@@ -56,6 +56,7 @@ pub(crate) fn shown(rows: &[Row]) -> String {
 #[allow(dead_code, reason = "not every test file is random")]
 pub(crate) struct Random(pub(crate) u64);
 
+#[allow(dead_code, reason = "not every test file is random")]
 impl Random {
     /// A number below `bound`.
     pub(crate) fn below(&mut self, bound: usize) -> usize {
