@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use weir_core::task::Position;
 use weir_host::kafka::{Error, Event, Partition, Partitioning};
 
 use crate::worker::{Worker, at, cluster, rows, source, topic, unique, until};
@@ -138,6 +137,7 @@ fn a_commit_with_the_metadata_of_an_older_generation_is_refused() {
 fn a_second_worker_of_the_same_instance_fences_the_first() {
     let cluster = cluster();
     let service = unique("twins");
+    let output = topic(&cluster, "twins", 1);
     let mut first = Worker::join(&cluster, &service, "twin", 1);
     first.own(1);
     let mut second = Worker::join(&cluster, &service, "twin", 1);
@@ -150,19 +150,14 @@ fn a_second_worker_of_the_same_instance_fences_the_first() {
     });
     assert!(matches!(fenced, Some(Error::Fenced { .. })), "{fenced:?}");
     second.own(1);
-    let position: Vec<(Position, String)> = Vec::new();
-    first.producer.begin().map_or_else(
-        |error| {
-            assert!(
-                matches!(error, Error::Fenced { .. } | Error::Broken { .. }),
-                "{error}"
-            )
-        },
-        |()| {
-            let error = first
-                .commit(&position)
-                .expect_err("the producer's name is taken, too");
-            assert!(matches!(error, Error::Fenced { .. }), "{error}");
-        },
-    );
+    let begun = first.producer.begin();
+    let written = begun.and_then(|()| {
+        first
+            .producer
+            .produce(&output, &rows(&["zombie"]), Partitioning::One(0))
+    });
+    let error = written
+        .and_then(|()| first.commit(&[]))
+        .expect_err("its id is taken, too");
+    assert!(matches!(error, Error::Fenced { .. }), "{error}");
 }
