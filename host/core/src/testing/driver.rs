@@ -11,7 +11,7 @@ use crate::query;
 use crate::record::Batch;
 use crate::restore;
 use crate::store::{Backend, Overlay, StoreId};
-use crate::task::{Commit, DeadLetter, Effects, Progress, Task, TaskId};
+use crate::task::{Commit, DeadLetter, Effects, Progress, Reason, Task, TaskId};
 use crate::time::Timestamp;
 use crate::topology::description::{Description, RouteKey, RouteKind};
 use crate::topology::{Errors, Plan, Segment, TopicFacts, Topology, compile};
@@ -70,7 +70,24 @@ impl Driver {
         limits: Limits,
         functions: Box<dyn Functions>,
     ) -> Result<Driver, Errors> {
-        let topology = Arc::new(compile(service, description)?);
+        Driver::of(
+            compile(service, description)?,
+            facts,
+            partitions,
+            limits,
+            functions,
+        )
+    }
+
+    /// As [`Driver::with`], for a topology that is compiled already.
+    pub fn of(
+        topology: Topology,
+        facts: &BTreeMap<String, TopicFacts>,
+        partitions: u32,
+        limits: Limits,
+        functions: Box<dyn Functions>,
+    ) -> Result<Driver, Errors> {
+        let topology = Arc::new(topology);
         let mut all = facts.clone();
         let named = [
             topology.source_topics(),
@@ -134,6 +151,14 @@ impl Driver {
     /// Rows that failed since the last look.
     pub fn dead_letters(&mut self) -> Vec<DeadLetter> {
         std::mem::take(&mut self.dead_letters)
+    }
+
+    /// How many rows were passed over for this reason since the last crash, by all tasks.
+    pub fn dropped(&self, reason: Reason) -> u64 {
+        self.tasks
+            .iter()
+            .map(|task| task.dropped().count(reason))
+            .sum()
     }
 
     /// The virtual wall clock.
