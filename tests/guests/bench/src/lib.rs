@@ -23,7 +23,7 @@ pub fn bench(t: &mut Topology) {
         // A count whose state also holds the last value: for a large state. The output is the count.
         "latest" => rows
             .group()
-            .aggregate("latest", || vec![0; 8], |state, value| latest(&state, value))
+            .aggregate("latest", || vec![0; 8], remember)
             .to_stream()
             .map_values(|state| count_of(state))
             .to(&output),
@@ -43,10 +43,11 @@ pub fn bench(t: &mut Topology) {
     }
 }
 
-fn latest(state: &[u8], value: &[u8]) -> Bytes {
-    let mut next = (count_of(state) + 1).to_be_bytes().to_vec();
-    next.extend_from_slice(value);
-    next
+fn remember(state: &mut Bytes, value: &Bytes) {
+    let count = count_of(state) + 1;
+    state.clear();
+    state.extend_from_slice(&count.to_be_bytes());
+    state.extend_from_slice(value);
 }
 
 fn count_of(state: &[u8]) -> i64 {
