@@ -21,7 +21,9 @@ impl Shop {
 
     fn stock(&mut self, product: &str, level: i32) {
         let product = Product::from(product.to_owned());
-        self.driver.topic("warehouse-inventory").send(product, level);
+        self.driver
+            .topic("warehouse-inventory")
+            .send(product, level);
     }
 
     fn order(&mut self, line: &str) {
@@ -44,7 +46,10 @@ impl Shop {
     }
 
     fn answers(&mut self) -> String {
-        let rows = self.driver.topic::<OrderId, Validation>("order-validations").read();
+        let rows = self
+            .driver
+            .topic::<OrderId, Validation>("order-validations")
+            .read();
         let line = |(id, answer): (OrderId, Validation)| {
             assert_eq!(answer.check_type, "INVENTORY_CHECK");
             let passes = answer.validation_result == Verdict::Pass;
@@ -57,17 +62,23 @@ impl Shop {
         let mut reserved = self.driver.store::<Product, i32>("reserved");
         reserved.retain(|(_, quantity)| *quantity != 0);
         reserved.sort();
-        let named = reserved.into_iter().map(|(product, sum)| (product.into(), sum));
+        let named = reserved
+            .into_iter()
+            .map(|(product, sum)| (product.into(), sum));
         named.collect()
     }
 
     fn reservations(&self) -> usize {
-        self.driver.store::<(Product, OrderId), i32>("reservations").len()
+        self.driver
+            .store::<(Product, OrderId), i32>("reservations")
+            .len()
     }
 }
 
 fn sums(of: &[(&str, i32)]) -> Vec<(String, i32)> {
-    of.iter().map(|(product, sum)| ((*product).to_owned(), *sum)).collect()
+    of.iter()
+        .map(|(product, sum)| ((*product).to_owned(), *sum))
+        .collect()
 }
 
 #[test]
