@@ -184,6 +184,9 @@ fn compile(
     let bytes = match form {
         Form::Component => bytes,
         Form::Module => {
+            // First, since the encoder takes a whole module for granted.
+            wasmtime::Module::validate(wasmtime, bytes)
+                .map_err(|error| LoadError::NotCompilable(format!("{error:#}")))?;
             encoded = encode(bytes)?;
             &encoded
         }
@@ -234,10 +237,10 @@ fn denied(import: &str) -> Option<&'static str> {
         "wasi:random/",
         "wasi:filesystem/",
     ];
-    const NETWORK: &str = "a service has no network; read a topic, or write rows to an outbox topic \
-                           whose consumer makes the calls (Python: build with --stub-wasi)";
-    const OTHER: &str = "leave out what needs it; granted are the world `service` of wit/, and WASI \
-                         without files and network";
+    const NETWORK: &str = "a service has no network; read a topic, or write rows to an outbox \
+                           topic whose consumer makes the calls (Python: build with --stub-wasi)";
+    const OTHER: &str = "leave out what needs it; granted are the world `service` of wit/, and \
+                         WASI without files and network";
     if GRANTED.iter().any(|granted| import.starts_with(granted)) {
         None
     } else if import.starts_with("wasi:sockets/") || import.starts_with("wasi:http/") {
