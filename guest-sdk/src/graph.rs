@@ -27,7 +27,7 @@ pub(crate) struct Graph {
     /// The settings that were asked for.
     pub(crate) settings: Vec<String>,
     pub(crate) mistakes: Vec<String>,
-    sources: BTreeMap<String, Edge>,
+    pub(crate) sources: BTreeMap<String, Edge>,
 }
 
 impl Default for Description {

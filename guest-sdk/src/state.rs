@@ -81,6 +81,8 @@ pub(crate) struct Declared<'a> {
     pub(crate) access: &'a mut dyn Access,
     pub(crate) ids: &'a [u32],
     pub(crate) row: u32,
+    /// Whether something was put on behalf of this row.
+    pub(crate) wrote: bool,
 }
 
 impl Declared<'_> {
@@ -113,6 +115,7 @@ impl Declared<'_> {
 
     pub(crate) fn put<K: Data, V: Data>(&mut self, store: Store<K, V>, key: &K, value: Option<&V>) {
         let position = self.position(store);
+        self.wrote = true;
         let mut bytes = Vec::new();
         let there = value.is_some_and(|value| {
             format::encode_value(value, &mut bytes)

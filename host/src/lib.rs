@@ -7,5 +7,6 @@
 pub mod config;
 pub mod http;
 pub mod kafka;
+pub mod runtime;
 pub mod state;
 pub mod wasm;

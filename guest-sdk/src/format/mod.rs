@@ -57,6 +57,14 @@ pub(crate) fn encode_value<T: Data>(value: &T, out: &mut Vec<u8>) -> Result<bool
     encode(value, Half::Value, out).map_err(|error| error.within("value"))
 }
 
+/// What all keys begin with that are tuples and have this first part.
+pub(crate) fn encode_prefix<T: Data>(first: &T) -> Vec<u8> {
+    let mut out = Vec::new();
+    encode::encode(&(first,), Half::Key, &mut out)
+        .unwrap_or_else(|error| panic!("the first part of a key: {error}"));
+    out
+}
+
 /// Reads a key. Errors name the field.
 pub(crate) fn decode_key<T: Data>(bytes: Option<&[u8]>) -> Result<T, Error> {
     decode(bytes, Half::Key).map_err(|error| error.within("key"))

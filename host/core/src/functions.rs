@@ -1,8 +1,9 @@
-//! The port behind which a guest stands: the functions of a service, called by number with whole batches.
+//! The port behind which a guest stands: the functions of a service, called by number with whole
+//! batches.
 //!
-//! The engine never knows whether a function is a Wasm export or a closure of the same process. A function is pure but for
-//! the [`State`] that it is handed; whatever goes wrong inside it is a [`Failure`], which is data: the engine applies the
-//! failure policy to the row that caused it.
+//! The engine never knows whether a function is a Wasm export or a closure of the same process. A
+//! function is pure but for the [`State`] that it is handed; whatever goes wrong inside it is a
+//! [`Failure`], which is data: the engine applies the failure policy to the row that caused it.
 
 use crate::record::{Batch, Column};
 
@@ -53,7 +54,8 @@ pub enum Step {
     Merge = 2,
 }
 
-/// The program of a fold: numbered states, one made by each step. All columns have one entry a step.
+/// The program of a fold: numbered states, one made by each step. All columns have one entry a
+/// step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Steps {
     /// What each step does.
@@ -71,8 +73,8 @@ impl Steps {
     pub const NO_STATE: u32 = u32::MAX;
 }
 
-/// The answer of a fold: the state after each step. Shorter than the steps where a step made null (that null is the last
-/// state) or refused its row.
+/// The answer of a fold: the state after each step. Shorter than the steps where a step made null
+/// (that null is the last state) or refused its row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Folded {
     /// In the order of steps.
@@ -101,13 +103,15 @@ pub enum Failure {
         /// The Wasm backtrace, if there is one.
         backtrace: String,
     },
-    /// The store under [`State`] failed, or the host is at fault. Not the row's doing: the transaction is aborted.
+    /// The store under [`State`] failed, or the host is at fault. Not the row's doing: the
+    /// transaction is aborted.
     #[error("host: {0}")]
     Host(String),
 }
 
-/// The stores that a processor or a route declared, by position. `row` is the row of the batch on whose behalf it is asked.
-/// Errors are the host's: unknown store, a write in a query, a backend that failed.
+/// The stores that a processor or a route declared, by position. `row` is the row of the batch on
+/// whose behalf it is asked. Errors are the host's: unknown store, a write in a query, a backend
+/// that failed.
 pub trait State {
     /// The values in the order of keys, null where there is none.
     fn get_many(&mut self, store: u32, row: u32, keys: &Column) -> Result<Column, StateError>;
@@ -197,8 +201,8 @@ pub struct Outcome {
 
 /// The functions of one version of one service.
 ///
-/// After a [`Failure::Trapped`] the next call finds a fresh instance: the adapter sees to that. Cost: a call is 0.3-0.4 µs, a
-/// row some 40-60 ns, so hand over whole batches.
+/// After a [`Failure::Trapped`] the next call finds a fresh instance: the adapter sees to that.
+/// Cost: a call is 0.3-0.4 µs, a row some 40-60 ns, so hand over whole batches.
 pub trait Functions {
     /// Stateless steps.
     fn transform(&mut self, function: FunctionId, input: &Batch) -> Result<Output, Failure>;

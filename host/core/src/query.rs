@@ -1,6 +1,8 @@
-//! Queries: requests that are answered from committed state, again and again until there is an answer.
+//! Queries: requests that are answered from committed state, again and again until there is an
+//! answer.
 //!
-//! Every look is noted, so that the caller knows when asking again may help: when a commit changes what was looked at.
+//! Every look is noted, so that the caller knows when asking again may help: when a commit changes
+//! what was looked at.
 
 use crate::functions::{Failure, Functions, Request, Response, State, StateError};
 use crate::limits::Limits;
@@ -27,7 +29,8 @@ pub struct Watched {
     pub key: Option<Vec<u8>>,
 }
 
-/// Asks a query route over committed state. Errors: the function trapped (the request is answered with 500), or the host is at fault.
+/// Asks a query route over committed state. Errors: the function trapped (the request is answered
+/// with 500), or the host is at fault.
 pub fn answer(
     topology: &Topology,
     route: &Route,
@@ -36,9 +39,18 @@ pub fn answer(
     functions: &mut dyn Functions,
     limits: &Limits,
 ) -> Result<Answer, Failure> {
-    let mut committed = Committed { topology, route, backend, limits, watched: Vec::new() };
+    let mut committed = Committed {
+        topology,
+        route,
+        backend,
+        limits,
+        watched: Vec::new(),
+    };
     let response = functions.answer(route.function, request, &mut committed)?;
-    Ok(Answer { response, watched: committed.watched })
+    Ok(Answer {
+        response,
+        watched: committed.watched,
+    })
 }
 
 struct Committed<'a> {
@@ -52,16 +64,25 @@ struct Committed<'a> {
 impl State for Committed<'_> {
     fn get_many(&mut self, store: u32, _row: u32, keys: &Column) -> Result<Column, StateError> {
         let (store, _) = readable(self.topology, &self.route.stores, store)?;
-        self.watched.extend(keys.iter().flatten().map(|key| Watched { store, key: Some(key.to_vec()) }));
+        self.watched
+            .extend(keys.iter().flatten().map(|key| Watched {
+                store,
+                key: Some(key.to_vec()),
+            }));
         if keys.iter().any(|key| key.is_none()) {
             return Err(StateError::Misuse("a null key".to_owned()));
         }
-        let entries = self.backend.get_many(store, keys).map_err(|error| StateError::Backend(error.to_string()))?;
+        let entries = self
+            .backend
+            .get_many(store, keys)
+            .map_err(|error| StateError::Backend(error.to_string()))?;
         Ok(entries.values)
     }
 
     fn put(&mut self, _: u32, _: u32, _: &[u8], _: Option<&[u8]>) -> Result<(), StateError> {
-        Err(StateError::Misuse("a query reads committed state and writes nothing".to_owned()))
+        Err(StateError::Misuse(
+            "a query reads committed state and writes nothing".to_owned(),
+        ))
     }
 
     fn range(
@@ -75,7 +96,11 @@ impl State for Committed<'_> {
         let (store, _) = readable(self.topology, &self.route.stores, store)?;
         self.watched.push(Watched { store, key: None });
         let (mut keys, mut values) = (Column::default(), Column::default());
-        let mut visit = collect(limit.min(self.limits.max_range_entries), &mut keys, &mut values);
+        let mut visit = collect(
+            limit.min(self.limits.max_range_entries),
+            &mut keys,
+            &mut values,
+        );
         let done = self.backend.range(store, half_open(start, end), &mut visit);
         drop(visit);
         done.map_err(|error| StateError::Backend(error.to_string()))?;

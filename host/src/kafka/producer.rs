@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use rdkafka::TopicPartitionList;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext, PurgeConfig};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 use rdkafka::topic_partition_list::Offset;
 use weir_core::record::{Batch, Headers};
 use weir_core::task::Position;
@@ -229,10 +230,21 @@ impl Producer {
             return Ok(());
         }
         let deadline = Instant::now() + self.timeout;
-        self.producer.purge(PurgeConfig::default().queue());
-        self.drain(deadline)?;
-        self.retrying(deadline, |producer, left| producer.abort_transaction(left))
-            .map_err(|error| Error::of("aborting", &error))?;
+        // librdkafka purges what is queued (doing that before it leaves gaps in its sequence numbers), and waits for
+        // reports that only a poll takes from its queue.
+        let ended = AtomicBool::new(false);
+        let aborted = thread::scope(|threads| {
+            threads.spawn(|| {
+                while !ended.load(Ordering::Acquire) {
+                    self.producer.poll(Duration::from_millis(1));
+                }
+            });
+            let aborted =
+                self.retrying(deadline, |producer, left| producer.abort_transaction(left));
+            ended.store(true, Ordering::Release);
+            aborted
+        });
+        aborted.map_err(|error| Error::of("aborting", &error))?;
         self.open = false;
         Ok(())
     }
@@ -277,7 +289,7 @@ impl Producer {
         }
     }
 
-    /// Waits until every row is acknowledged or has failed.
+    /// Waits until every row is acknowledged. Once one has failed, librdkafka sends no more of them.
     fn drain(&self, deadline: Instant) -> Result<(), Error> {
         let mut pause = Duration::from_micros(50);
         loop {
@@ -287,6 +299,9 @@ impl Producer {
                 Err(KafkaError::Flush(Code::OperationTimedOut)) => {}
                 Err(error) => return Err(Error::of("waiting for acknowledgements", &error)),
                 Ok(()) => return Ok(()),
+            }
+            if self.producer.context().delivered.lock().failed.is_some() {
+                return Err(self.failed());
             }
             if Instant::now() > deadline {
                 return Err(Error::of_code(
@@ -324,6 +339,25 @@ impl Producer {
                 answer => return answer,
             }
         }
+    }
+
+    /// Why a row was not delivered, by what librdkafka has made of it.
+    fn failed(&self) -> Error {
+        let doing = "committing";
+        let error = match self.producer.client().fatal_error() {
+            Some((code, reason)) => match Error::of_code(doing, code) {
+                fenced @ Error::Fenced { .. } => fenced,
+                _ => Error::Broken {
+                    doing: doing.to_owned(),
+                    reason,
+                },
+            },
+            None => Error::Abortable {
+                doing: doing.to_owned(),
+                reason: "nothing of the transaction is kept".to_owned(),
+            },
+        };
+        self.explained(error)
     }
 
     /// An abort, with the row that caused it.

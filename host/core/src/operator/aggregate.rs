@@ -1,7 +1,8 @@
 //! Aggregates: count, reduce, aggregate; plain, or in tumbling and hopping windows.
 //!
-//! Every row taken gives one update of its key, or one of each of its windows that is open still. A state has the highest timestamp of
-//! its rows. Windows close by the operator's own stream time, which rows without a key do not move.
+//! Every row taken gives one update of its key, or one of each of its windows that is open still. A
+//! state has the highest timestamp of its rows. Windows close by the operator's own stream time,
+//! which rows without a key do not move.
 
 use std::ops::Range;
 
@@ -36,12 +37,27 @@ struct Plan {
 }
 
 /// Aggregates the rows.
-pub(super) fn run(pass: &mut Pass<'_>, node: NodeId, rows: Batch, places: &Places) -> Result<Emitted, Error> {
+pub(super) fn run(
+    pass: &mut Pass<'_>,
+    node: NodeId,
+    rows: Batch,
+    places: &Places,
+) -> Result<Emitted, Error> {
     let topology = pass.topology;
-    let Operation::Aggregate { aggregator, store, window, skip_null_values } = &topology.node(node).operation else {
+    let Operation::Aggregate {
+        aggregator,
+        store,
+        window,
+        skip_null_values,
+    } = &topology.node(node).operation
+    else {
         unreachable!("only aggregates come here");
     };
-    let spec = Spec { aggregator: *aggregator, store: *store, window: *window };
+    let spec = Spec {
+        aggregator: *aggregator,
+        store: *store,
+        window: *window,
+    };
     let mut plan = Plan::default();
     for row in 0..rows.len() {
         let Some(key) = rows.keys.get(row) else {
@@ -52,7 +68,13 @@ pub(super) fn run(pass: &mut Pass<'_>, node: NodeId, rows: Batch, places: &Place
             pass.drop_row(node, Reason::NullValue);
             continue;
         }
-        plan_row(pass, node, &spec, (row, key, rows.timestamps[row]), &mut plan);
+        plan_row(
+            pass,
+            node,
+            &spec,
+            (row, key, rows.timestamps[row]),
+            &mut plan,
+        );
     }
     let mut emitted = Emitted::none();
     let place_of = |row: usize| places.row(row);
@@ -62,9 +84,19 @@ pub(super) fn run(pass: &mut Pass<'_>, node: NodeId, rows: Batch, places: &Place
     Ok(emitted)
 }
 
-fn plan_row(pass: &mut Pass<'_>, node: NodeId, spec: &Spec, (row, key, timestamp): (usize, &[u8], i64), plan: &mut Plan) {
+fn plan_row(
+    pass: &mut Pass<'_>,
+    node: NodeId,
+    spec: &Spec,
+    (row, key, timestamp): (usize, &[u8], i64),
+    plan: &mut Plan,
+) {
     match spec.window {
-        Some(Window::Hopping { size, advance, grace }) => {
+        Some(Window::Hopping {
+            size,
+            advance,
+            grace,
+        }) => {
             let stream_time = pass.states[node.0 as usize].observe(timestamp);
             let before = plan.rows.len();
             for start in starts(timestamp, size, advance) {
@@ -87,10 +119,15 @@ fn plan_row(pass: &mut Pass<'_>, node: NodeId, spec: &Spec, (row, key, timestamp
 /// The starts, from 0 on, of the windows that hold a time, lowest first.
 fn starts(timestamp: i64, size: i64, advance: i64) -> impl Iterator<Item = i64> {
     let first = (timestamp.saturating_sub(size).div_euclid(advance) + 1).max(0) * advance;
-    (0..).map(move |n| first + n * advance).take_while(move |&start| start <= timestamp)
+    (0..)
+        .map(move |n| first + n * advance)
+        .take_while(move |&start| start <= timestamp)
 }
 
-#[expect(clippy::too_many_arguments, reason = "the parts of one attempt; none belongs with another")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the parts of one attempt; none belongs with another"
+)]
 fn attempt(
     pass: &mut Pass<'_>,
     node: NodeId,
@@ -102,7 +139,8 @@ fn attempt(
     emitted: &mut Emitted,
 ) -> Result<(), Trouble> {
     let (first, end) = (number(range.start), number(range.end));
-    let planned = plan.rows.partition_point(|&row| row < first)..plan.rows.partition_point(|&row| row < end);
+    let planned =
+        plan.rows.partition_point(|&row| row < first)..plan.rows.partition_point(|&row| row < end);
     let mut groups = Interner::default();
     let targets: Vec<Target> = planned
         .map(|target| Target {
@@ -114,10 +152,24 @@ fn attempt(
     let input = part(rows, &range);
     let results = fold(pass, node, spec.aggregator, &input, &targets, &before)?;
     pass.reject(node, &results.rejected, range.start, &|row| places.row(row));
-    write(pass, node, spec, &groups, &targets, (&before, results), (rows, places, range.start), emitted)
+    write(
+        pass,
+        node,
+        spec,
+        &groups,
+        &targets,
+        (&before, results),
+        (rows, places, range.start),
+        emitted,
+    )
 }
 
-fn fetch(pass: &mut Pass<'_>, node: NodeId, spec: &Spec, keys: &Column) -> Result<Entries, Trouble> {
+fn fetch(
+    pass: &mut Pass<'_>,
+    node: NodeId,
+    spec: &Spec,
+    keys: &Column,
+) -> Result<Entries, Trouble> {
     let Timed::Windows(windows) = &mut pass.states[node.0 as usize].timed else {
         return Ok(pass.overlay.get_many(spec.store, keys)?);
     };
@@ -127,8 +179,12 @@ fn fetch(pass: &mut Pass<'_>, node: NodeId, spec: &Spec, keys: &Column) -> Resul
     Ok(windows.fetch_many(pass.overlay, &plain, &starts)?)
 }
 
-/// Puts and sends the states. Only the last of each group is put, unless other nodes read the store.
-#[expect(clippy::too_many_arguments, reason = "the parts of one attempt; none belongs with another")]
+/// Puts and sends the states. Only the last of each group is put, unless other nodes read the
+/// store.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the parts of one attempt; none belongs with another"
+)]
 fn write(
     pass: &mut Pass<'_>,
     node: NodeId,
@@ -152,16 +208,29 @@ fn write(
         let Some(state) = state else { continue };
         let row = first + target.row as usize;
         let group = target.group as usize;
-        let timestamp = timestamps[group].map_or(rows.timestamps[row], |old| old.max(rows.timestamps[row]));
+        let timestamp =
+            timestamps[group].map_or(rows.timestamps[row], |old| old.max(rows.timestamps[row]));
         timestamps[group] = state.is_some().then_some(timestamp);
         let key = groups.key(target.group);
         if each || last[group] == position {
             match &mut pass.states[node.0 as usize].timed {
                 Timed::Windows(windows) => {
                     let window = split_windowed_key(key).expect("a windowed key was made");
-                    windows.put(pass.overlay, places.row(row), window, state.as_deref(), timestamp)?;
+                    windows.put(
+                        pass.overlay,
+                        places.row(row),
+                        window,
+                        state.as_deref(),
+                        timestamp,
+                    )?;
                 }
-                _ => pass.overlay.put(spec.store, places.row(row), key, state.as_deref(), timestamp),
+                _ => pass.overlay.put(
+                    spec.store,
+                    places.row(row),
+                    key,
+                    state.as_deref(),
+                    timestamp,
+                ),
             }
         }
         emitted.push(rows, row, Some(key), state.as_deref(), timestamp);

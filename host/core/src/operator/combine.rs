@@ -57,23 +57,39 @@ pub(super) fn combine(
     let place_of = |pair: usize| places.row(pairs.parents[pair] as usize);
     pass.halving(node, 0..count, &place_of, &mut |pass, range| {
         let called = if range.len() == count {
-            pass.functions.combine(function, &pairs.keys, &pairs.left, &pairs.right)
+            pass.functions
+                .combine(function, &pairs.keys, &pairs.left, &pairs.right)
         } else {
             let part: Vec<u32> = range.clone().map(number).collect();
-            let [keys, left, right] = [&pairs.keys, &pairs.left, &pairs.right].map(|column| column.select(&part));
+            let [keys, left, right] =
+                [&pairs.keys, &pairs.left, &pairs.right].map(|column| column.select(&part));
             pass.functions.combine(function, &keys, &left, &right)
         };
         let combined = called.map_err(|failure| pass.trouble(node, failure))?;
         if combined.values.len() != range.len() {
-            return Err(malformed(format!("{} values for {} pairs", combined.values.len(), range.len())));
+            return Err(malformed(format!(
+                "{} values for {} pairs",
+                combined.values.len(),
+                range.len()
+            )));
         }
         check_rejected(&combined.rejected, range.len())?;
         pass.reject(node, &combined.rejected, range.start, &place_of);
-        let mut rejected = combined.rejected.iter().map(|rejection| rejection.row as usize).peekable();
-        for (offset, pair) in range.clone().enumerate() {
+        let mut rejected = combined
+            .rejected
+            .iter()
+            .map(|rejection| rejection.row as usize)
+            .peekable();
+        for (offset, pair) in range.enumerate() {
             if rejected.next_if_eq(&offset).is_none() {
                 let (key, value) = (pairs.keys.get(pair), combined.values.get(offset));
-                emitted.push(rows, pairs.parents[pair] as usize, key, value, pairs.timestamps[pair]);
+                emitted.push(
+                    rows,
+                    pairs.parents[pair] as usize,
+                    key,
+                    value,
+                    pairs.timestamps[pair],
+                );
             }
         }
         Ok(())

@@ -20,17 +20,29 @@ pub(crate) struct Emitted {
 impl Emitted {
     /// The rows as they came.
     pub(crate) fn all(rows: Batch) -> Emitted {
-        Emitted { rows, parents: None, ports: Vec::new() }
+        Emitted {
+            rows,
+            parents: None,
+            ports: Vec::new(),
+        }
     }
 
     /// No row yet.
     pub(crate) fn none() -> Emitted {
-        Emitted { rows: Batch::default(), parents: Some(Vec::new()), ports: Vec::new() }
+        Emitted {
+            rows: Batch::default(),
+            parents: Some(Vec::new()),
+            ports: Vec::new(),
+        }
     }
 
     /// The rows at `rows` of those that came.
     pub(crate) fn some(rows: &Batch, kept: Vec<u32>) -> Emitted {
-        Emitted { rows: rows.select(&kept), parents: Some(kept), ports: Vec::new() }
+        Emitted {
+            rows: rows.select(&kept),
+            parents: Some(kept),
+            ports: Vec::new(),
+        }
     }
 
     /// Appends a row with the headers of `parent`. Parents go up.
@@ -44,7 +56,10 @@ impl Emitted {
     ) {
         match &input.headers {
             None => self.rows.push(key, value, timestamp),
-            Some(headers) => self.rows.push_with_headers(key, value, timestamp, headers.row(parent)),
+            Some(headers) => {
+                self.rows
+                    .push_with_headers(key, value, timestamp, headers.row(parent))
+            }
         }
         self.came_of(parent);
     }
@@ -54,22 +69,35 @@ impl Emitted {
         self.parents.get_or_insert_default().push(parent);
     }
 
-    /// Appends what a function made of the rows in `range`; it must have been found good. An answer for all rows is moved.
+    /// Appends what a function made of the rows in `range`; it must have been found good. An answer
+    /// for all rows is moved.
     pub(crate) fn append(&mut self, output: Output, input: &Batch, range: &Range<usize>) {
-        let Output { mut rows, origins, ports, .. } = output;
+        let Output {
+            mut rows,
+            origins,
+            ports,
+            ..
+        } = output;
         if rows.headers.is_none()
             && let Some(headers) = &input.headers
         {
-            let parents: Vec<u32> = origins.iter().map(|&origin| origin + number(range.start)).collect();
+            let parents: Vec<u32> = origins
+                .iter()
+                .map(|&origin| origin + number(range.start))
+                .collect();
             rows.headers = Some(headers.select(&parents));
         }
         if self.rows.is_empty() && range.len() == input.len() {
-            *self = Emitted { rows, parents: Some(origins), ports };
+            *self = Emitted {
+                rows,
+                parents: Some(origins),
+                ports,
+            };
             return;
         }
-        for row in 0..rows.len() {
+        for (row, &origin) in origins.iter().enumerate() {
             self.rows.push_row_of(&rows, row);
-            self.came_of(range.start + origins[row] as usize);
+            self.came_of(range.start + origin as usize);
             if !ports.is_empty() || !self.ports.is_empty() {
                 self.ports.resize(self.rows.len() - 1, 0);
                 self.ports.push(ports.get(row).copied().unwrap_or(0));
@@ -104,7 +132,13 @@ impl Emitted {
             None => places,
             Some(parents) => places.below(&parents),
         };
-        (Flow { rows: self.rows, places }, self.ports)
+        (
+            Flow {
+                rows: self.rows,
+                places,
+            },
+            self.ports,
+        )
     }
 }
 
@@ -114,23 +148,49 @@ pub(crate) fn number(row: usize) -> u32 {
 }
 
 /// Whether an answer to `rows` rows keeps the contract.
-pub(crate) fn check(output: &Output, rows: usize, ports: u8, limits: &crate::limits::Limits) -> Result<(), Trouble> {
-    output.rows.check().map_err(|wrong| malformed(wrong.to_string()))?;
+pub(crate) fn check(
+    output: &Output,
+    rows: usize,
+    ports: u8,
+    limits: &crate::limits::Limits,
+) -> Result<(), Trouble> {
+    output
+        .rows
+        .check()
+        .map_err(|wrong| malformed(wrong.to_string()))?;
     let made = output.rows.len();
     let bytes = output.rows.keys.bytes().len() + output.rows.values.bytes().len();
     if made > limits.max_output_rows || bytes > limits.max_output_bytes {
-        let most = format!("{} rows or {} bytes", limits.max_output_rows, limits.max_output_bytes);
-        return Err(malformed(format!("{made} rows of {bytes} bytes, but one call may make at most {most}")));
+        let most = format!(
+            "{} rows or {} bytes",
+            limits.max_output_rows, limits.max_output_bytes
+        );
+        return Err(malformed(format!(
+            "{made} rows of {bytes} bytes, but one call may make at most {most}"
+        )));
     }
     if output.origins.len() != made {
-        return Err(malformed(format!("{} origins for {made} rows", output.origins.len())));
+        return Err(malformed(format!(
+            "{} origins for {made} rows",
+            output.origins.len()
+        )));
     }
     let ascending = output.origins.windows(2).all(|pair| pair[0] <= pair[1]);
-    if !ascending || output.origins.last().is_some_and(|&last| last as usize >= rows) {
-        return Err(malformed(format!("origins must go up and stay below {rows}")));
+    if !ascending
+        || output
+            .origins
+            .last()
+            .is_some_and(|&last| last as usize >= rows)
+    {
+        return Err(malformed(format!(
+            "origins must go up and stay below {rows}"
+        )));
     }
     if !output.ports.is_empty() && output.ports.len() != made {
-        return Err(malformed(format!("{} ports for {made} rows", output.ports.len())));
+        return Err(malformed(format!(
+            "{} ports for {made} rows",
+            output.ports.len()
+        )));
     }
     if output.ports.iter().any(|&port| port >= ports) {
         return Err(malformed(format!("a port is beyond the node's {ports}")));
@@ -139,10 +199,19 @@ pub(crate) fn check(output: &Output, rows: usize, ports: u8, limits: &crate::lim
 }
 
 /// Whether rejected rows go up and are rows of the call.
-pub(crate) fn check_rejected(rejected: &[crate::functions::Rejection], rows: usize) -> Result<(), Trouble> {
+pub(crate) fn check_rejected(
+    rejected: &[crate::functions::Rejection],
+    rows: usize,
+) -> Result<(), Trouble> {
     let ascending = rejected.windows(2).all(|pair| pair[0].row < pair[1].row);
-    if !ascending || rejected.last().is_some_and(|last| last.row as usize >= rows) {
-        return Err(malformed(format!("rejected rows must go up and stay below {rows}")));
+    if !ascending
+        || rejected
+            .last()
+            .is_some_and(|last| last.row as usize >= rows)
+    {
+        return Err(malformed(format!(
+            "rejected rows must go up and stay below {rows}"
+        )));
     }
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! Folds: the states that aggregators make of rows, for many groups in one call.
 //!
-//! A group is a key, or a key in a window; a target says that a row goes into a group. The engine makes a step of each target and
-//! one call for all. A step that makes null deletes its group, and what comes after it is planned anew.
+//! A group is a key, or a key in a window; a target says that a row goes into a group. The engine
+//! makes a step of each target and one call for all. A step that makes null deletes its group, and
+//! what comes after it is planned anew.
 
 use crate::functions::{FunctionId, Rejection, Step, Steps};
 use crate::record::{Batch, Column};
@@ -24,7 +25,8 @@ pub(super) struct Target {
 /// What became of the targets.
 #[derive(Debug, Default)]
 pub(super) struct Results {
-    /// The group's state after each target; `None`: its row was refused, nothing happened. Null: deleted.
+    /// The group's state after each target; `None`: its row was refused, nothing happened. Null:
+    /// deleted.
     pub(super) states: Vec<Option<Option<Vec<u8>>>>,
     pub(super) rejected: Vec<Rejection>,
 }
@@ -49,7 +51,10 @@ pub(super) fn count_up(count: Option<&[u8]>, by: i64) -> Result<i64, Trouble> {
     let Some(bytes) = count else { return Ok(by) };
     match <[u8; 8]>::try_from(bytes) {
         Ok(bytes) => Ok(i64::from_be_bytes(bytes).wrapping_add(by)),
-        Err(_) => Err(malformed(format!("a count of {} bytes in the store", bytes.len()))),
+        Err(_) => Err(malformed(format!(
+            "a count of {} bytes in the store",
+            bytes.len()
+        ))),
     }
 }
 
@@ -62,7 +67,9 @@ fn count(targets: &[Target], before: &Entries) -> Result<Results, Trouble> {
     for target in targets {
         let count = &mut counts[target.group as usize];
         *count = count.wrapping_add(1);
-        results.states.push(Some(Some(count.to_be_bytes().to_vec())));
+        results
+            .states
+            .push(Some(Some(count.to_be_bytes().to_vec())));
     }
     Ok(results)
 }
@@ -102,8 +109,13 @@ fn call(
     Ok(results)
 }
 
-/// The steps of targets, each from the state that the one before it in its group makes, and the states they begin with.
-fn program(targets: &[Target], before: &Entries, latest: &[Option<Option<Vec<u8>>>]) -> (Steps, Column) {
+/// The steps of targets, each from the state that the one before it in its group makes, and the
+/// states they begin with.
+fn program(
+    targets: &[Target],
+    before: &Entries,
+    latest: &[Option<Option<Vec<u8>>>],
+) -> (Steps, Column) {
     const UNSEEN: u32 = u32::MAX - 1;
     let mut states = Column::default();
     let mut current = vec![UNSEEN; latest.len()];
@@ -133,7 +145,11 @@ fn program(targets: &[Target], before: &Entries, latest: &[Option<Option<Vec<u8>
 }
 
 /// Whether an answer is complete, or stops at a null or a refused row.
-pub(super) fn check_folded(states: &Column, rejected: Option<&Rejection>, steps: &Steps) -> Result<(), Trouble> {
+pub(super) fn check_folded(
+    states: &Column,
+    rejected: Option<&Rejection>,
+    steps: &Steps,
+) -> Result<(), Trouble> {
     let (made, asked) = (states.len(), steps.kinds.len());
     if made > asked {
         return Err(malformed(format!("{made} states for {asked} steps")));
@@ -143,11 +159,14 @@ pub(super) fn check_folded(states: &Column, rejected: Option<&Rejection>, steps:
     }
     match rejected {
         Some(rejection) if made == asked || steps.rows[made] != rejection.row => {
-            Err(malformed(format!("row {} is refused, but is not that of the next step", rejection.row)))
+            Err(malformed(format!(
+                "row {} is refused, but is not that of the next step",
+                rejection.row
+            )))
         }
-        None if made < asked && (made == 0 || !states.is_null(made - 1)) => {
-            Err(malformed(format!("{made} states for {asked} steps, with no null and no refused row")))
-        }
+        None if made < asked && (made == 0 || !states.is_null(made - 1)) => Err(malformed(
+            format!("{made} states for {asked} steps, with no null and no refused row"),
+        )),
         _ => Ok(()),
     }
 }

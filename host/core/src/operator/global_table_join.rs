@@ -1,7 +1,7 @@
 //! Stream-global-table join: the service says which key of the table a stream row is about.
 //!
-//! The table is committed state: it grows beside the tasks. A null value is passed over; a null key to look up too, but a left join
-//! joins it with null.
+//! The table is committed state: it grows beside the tasks. A null value is passed over; a null key
+//! to look up too, but a left join joins it with null.
 
 use crate::functions::FunctionId;
 use crate::record::{Batch, Column};
@@ -43,7 +43,13 @@ pub(super) fn run(
             pass.drop_row(node, Reason::NullKey);
         } else if right.is_some() || join.kind != JoinKind::Inner {
             let row = row as usize;
-            pairs.push(row, rows.keys.get(row), rows.values.get(row), right, rows.timestamps[row]);
+            pairs.push(
+                row,
+                rows.keys.get(row),
+                rows.values.get(row),
+                right,
+                rows.timestamps[row],
+            );
         }
     }
     combine(pass, node, join.function, &pairs, &rows, places)
@@ -74,7 +80,9 @@ fn keys(
         check(&output, range.len(), 1, pass.limits)?;
         let strictly = output.origins.windows(2).all(|pair| pair[0] < pair[1]);
         if !strictly || output.origins.len() + output.rejected.len() != range.len() {
-            return Err(malformed("the key of a global-table join makes one row of each row"));
+            return Err(malformed(
+                "the key of a global-table join makes one row of each row",
+            ));
         }
         pass.reject(node, &output.rejected, range.start, &place_of);
         for (key, &origin) in output.rows.keys.iter().zip(&output.origins) {

@@ -20,7 +20,10 @@ impl Interner {
     pub(super) fn number(&mut self, key: &[u8]) -> u32 {
         let hash = self.hasher.hash_one(key);
         let keys = &self.keys;
-        if let Some(&number) = self.index.find(hash, |&number| keys.get(number as usize) == Some(key)) {
+        if let Some(&number) = self
+            .index
+            .find(hash, |&number| keys.get(number as usize) == Some(key))
+        {
             return number;
         }
         let number = super::emitted::number(self.keys.len());

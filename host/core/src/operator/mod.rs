@@ -1,7 +1,8 @@
 //! Operators: what the nodes of a topology do with rows.
 //!
-//! Native code finds the rows, groups, windows and pairs; a guest is asked for values alone, with one call for a whole batch. Each
-//! operator gives the answer that it would give row by row, and keeps its own stream time.
+//! Native code finds the rows, groups, windows and pairs; a guest is asked for values alone, with
+//! one call for a whole batch. Each operator gives the answer that it would give row by row, and
+//! keeps its own stream time.
 
 mod aggregate;
 mod combine;
@@ -22,7 +23,7 @@ mod update;
 
 pub(crate) use emitted::Emitted;
 pub(crate) use process::punctuate;
-pub(crate) use state::OperatorState;
+pub(crate) use state::{OperatorState, Timed};
 pub(crate) use stores::{Stores, collect, half_open, readable};
 
 use crate::record::Batch;
@@ -46,25 +47,63 @@ pub(crate) fn run(
             Ok(table::run(pass, node, *store, rows, places))
         }
         Operation::GlobalTable { .. } => unreachable!("global tables belong to no task"),
-        Operation::Transform { function, ports, .. } => {
-            transform::run(pass, node, (*function, *ports), rows, places)
-        }
-        Operation::Repartition { topic, keep_null_keys, .. } => {
-            Ok(sink::repartition(pass, node, (topic, *keep_null_keys), rows, places))
-        }
-        Operation::Aggregate { window: Some(crate::topology::description::Window::Session { gap, grace }), aggregator, .. } => {
-            session::run(pass, node, session::Spec { gap: *gap, grace: *grace, aggregator: *aggregator }, rows, places)
-        }
+        Operation::Transform {
+            function, ports, ..
+        } => transform::run(pass, node, (*function, *ports), rows, places),
+        Operation::Repartition {
+            topic,
+            keep_null_keys,
+            ..
+        } => Ok(sink::repartition(
+            pass,
+            node,
+            (topic, *keep_null_keys),
+            rows,
+            places,
+        )),
+        Operation::Aggregate {
+            window: Some(crate::topology::description::Window::Session { gap, grace }),
+            aggregator,
+            ..
+        } => session::run(
+            pass,
+            node,
+            session::Spec {
+                gap: *gap,
+                grace: *grace,
+                aggregator: *aggregator,
+            },
+            rows,
+            places,
+        ),
         Operation::Aggregate { .. } => aggregate::run(pass, node, rows, places),
-        Operation::StreamTableJoin { kind, function, store, .. } => {
-            stream_table_join::run(pass, node, (*kind, *function, *store), rows, places)
-        }
-        Operation::GlobalTableJoin { kind, function, key, store, .. } => {
-            let join = global_table_join::Join { kind: *kind, function: *function, key: *key, store: *store };
+        Operation::StreamTableJoin {
+            kind,
+            function,
+            store,
+            ..
+        } => stream_table_join::run(pass, node, (*kind, *function, *store), rows, places),
+        Operation::GlobalTableJoin {
+            kind,
+            function,
+            key,
+            store,
+            ..
+        } => {
+            let join = global_table_join::Join {
+                kind: *kind,
+                function: *function,
+                key: *key,
+                store: *store,
+            };
             global_table_join::run(pass, node, &join, rows, places)
         }
-        Operation::StreamStreamJoin { .. } => stream_stream_join::run(pass, node, &rows, inputs, places),
-        Operation::Update { function, store } => update::run(pass, node, (*function, *store), &rows, places),
+        Operation::StreamStreamJoin { .. } => {
+            stream_stream_join::run(pass, node, &rows, inputs, places)
+        }
+        Operation::Update { function, store } => {
+            update::run(pass, node, (*function, *store), &rows, places)
+        }
         Operation::Process { function, .. } => process::run(pass, node, *function, &rows, places),
         Operation::Sink { topic } => Ok(sink::run(pass, node, topic, rows, places)),
     }

@@ -1,6 +1,7 @@
 //! Process: a free processor, with stores and schedules.
 //!
-//! What a call wrote before it failed is taken back. A schedule is due by stream time or by the wall clock; the task knows when.
+//! What a call wrote before it failed is taken back. A schedule is due by stream time or by the
+//! wall clock; the task knows when.
 
 use std::ops::Range;
 
@@ -24,14 +25,19 @@ pub(super) fn run(
     places: &Places,
 ) -> Result<Emitted, Error> {
     let mut emitted = Emitted::none();
-    let stream_times: Vec<i64> =
-        (0..rows.len()).map(|row| pass.stream_times[places.sequence(row)]).collect();
+    let stream_times: Vec<i64> = (0..rows.len())
+        .map(|row| pass.stream_times[places.sequence(row)])
+        .collect();
     let place_of = |row: usize| places.row(row);
     pass.halving(node, 0..rows.len(), &place_of, &mut |pass, range| {
         let input = part(rows, &range);
-        let output = call(pass, node, places, (&range, &input.timestamps), |pass, stores| {
-            pass.process(function, &input, &stream_times[range.clone()], stores)
-        })?;
+        let output = call(
+            pass,
+            node,
+            places,
+            (&range, &input.timestamps),
+            |pass, stores| pass.process(function, &input, &stream_times[range.clone()], stores),
+        )?;
         pass.reject(node, &output.rejected, range.start, &place_of);
         emitted.append(output, rows, &range);
         Ok(())
@@ -40,7 +46,12 @@ pub(super) fn run(
 }
 
 /// Runs a schedule; what it sends has no row of its own.
-pub(crate) fn punctuate(pass: &mut Pass<'_>, node: NodeId, schedule: u32, at: i64) -> Result<Emitted, Error> {
+pub(crate) fn punctuate(
+    pass: &mut Pass<'_>,
+    node: NodeId,
+    schedule: u32,
+    at: i64,
+) -> Result<Emitted, Error> {
     let topology = pass.topology;
     let Operation::Process { function, .. } = topology.node(node).operation else {
         unreachable!("only processors have schedules");
@@ -67,7 +78,10 @@ fn call(
     node: NodeId,
     places: &Places,
     (range, timestamps): (&Range<usize>, &[i64]),
-    function: impl FnOnce(&mut dyn crate::functions::Functions, &mut Stores<'_>) -> Result<Output, Failure>,
+    function: impl FnOnce(
+        &mut dyn crate::functions::Functions,
+        &mut Stores<'_>,
+    ) -> Result<Output, Failure>,
 ) -> Result<Output, Trouble> {
     let topology = pass.topology;
     let Operation::Process { stores, .. } = &topology.node(node).operation else {
@@ -93,7 +107,8 @@ fn call(
         Some(error) => Err(Trouble::from(error)),
         None => called.map_err(|failure| pass.trouble(node, failure)),
     };
-    let checked = called.and_then(|output| check(&output, range.len(), 1, pass.limits).map(|()| output));
+    let checked =
+        called.and_then(|output| check(&output, range.len(), 1, pass.limits).map(|()| output));
     if checked.is_err() {
         pass.overlay.rollback_to(&savepoint);
     }

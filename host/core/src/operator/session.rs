@@ -1,7 +1,9 @@
-//! Sessions: windows that end a gap after their last row, and merge when a row closes the gap between them.
+//! Sessions: windows that end a gap after their last row, and merge when a row closes the gap
+//! between them.
 //!
-//! Which sessions a row touches depends on keys and times alone, so the steps of a whole batch are planned before any value is
-//! known: a session made in this batch is known by the step that makes it. Only a null result makes the rest be planned anew.
+//! Which sessions a row touches depends on keys and times alone, so the steps of a whole batch are
+//! planned before any value is known: a session made in this batch is known by the step that makes
+//! it. Only a null result makes the rest be planned anew.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -56,8 +58,16 @@ pub(super) fn run(
     }
     let mut emitted = Emitted::none();
     let place_of = |position: usize| places.row(taken[position].row);
-    let work = Work { node, spec, rows: &rows, places, taken: &taken };
-    pass.halving(node, 0..taken.len(), &place_of, &mut |pass, range| work.attempt(pass, range, &mut emitted))?;
+    let work = Work {
+        node,
+        spec,
+        rows: &rows,
+        places,
+        taken: &taken,
+    };
+    pass.halving(node, 0..taken.len(), &place_of, &mut |pass, range| {
+        work.attempt(pass, range, &mut emitted)
+    })?;
     Ok(emitted)
 }
 
@@ -110,10 +120,20 @@ struct Move {
 
 impl Work<'_> {
     /// All rows of the range, or no change at all.
-    fn attempt(&self, pass: &mut Pass<'_>, range: Range<usize>, emitted: &mut Emitted) -> Result<(), Trouble> {
+    fn attempt(
+        &self,
+        pass: &mut Pass<'_>,
+        range: Range<usize>,
+        emitted: &mut Emitted,
+    ) -> Result<(), Trouble> {
         let savepoint = pass.overlay.savepoint();
         let mut round = Round {
-            input: self.rows.select(&self.taken[range.clone()].iter().map(|t| number(t.row)).collect::<Vec<u32>>()),
+            input: self.rows.select(
+                &self.taken[range.clone()]
+                    .iter()
+                    .map(|t| number(t.row))
+                    .collect::<Vec<u32>>(),
+            ),
             first: range.start,
             emitted: Emitted::none(),
             rejected: Vec::new(),
@@ -125,14 +145,25 @@ impl Work<'_> {
         }
         pass.overlay.release(savepoint);
         done?;
-        round.late.iter().for_each(|_| pass.drop_row(self.node, Reason::Late));
-        pass.reject(self.node, &round.rejected, round.first, &|position| self.places.row(self.taken[position].row));
+        round
+            .late
+            .iter()
+            .for_each(|_| pass.drop_row(self.node, Reason::Late));
+        pass.reject(self.node, &round.rejected, round.first, &|position| {
+            self.places.row(self.taken[position].row)
+        });
         emitted.join(round.emitted);
         Ok(())
     }
 
-    /// Plans as far as possible, calls, applies; a null result or a refused row begins the rest anew.
-    fn rounds(&self, pass: &mut Pass<'_>, range: Range<usize>, round: &mut Round) -> Result<(), Trouble> {
+    /// Plans as far as possible, calls, applies; a null result or a refused row begins the rest
+    /// anew.
+    fn rounds(
+        &self,
+        pass: &mut Pass<'_>,
+        range: Range<usize>,
+        round: &mut Round,
+    ) -> Result<(), Trouble> {
         let mut next = range.start;
         // How many of the next row's sessions have been merged to null already.
         let mut merged_to_null = 0;
@@ -140,18 +171,28 @@ impl Work<'_> {
             let mut plan = Program::default();
             let moves = self.plan(pass, next..range.end, merged_to_null, &mut plan, round)?;
             let (states, refused) = self.fold(pass, &plan, &round.input)?;
-            let complete = moves.iter().take_while(|planned| planned.steps_end <= states.len()).count();
+            let complete = moves
+                .iter()
+                .take_while(|planned| planned.steps_end <= states.len())
+                .count();
             for planned in &moves[..complete] {
                 self.apply(pass, planned, &states, &mut round.emitted)?;
             }
-            let Some(stopped) = moves.get(complete) else { break };
+            let Some(stopped) = moves.get(complete) else {
+                break;
+            };
             // The first row that is not complete was refused, or its merge came to null.
-            let begun = moves[..complete].last().map_or(0, |planned| planned.steps_end);
+            let begun = moves[..complete]
+                .last()
+                .map_or(0, |planned| planned.steps_end);
             let before = if complete == 0 { merged_to_null } else { 0 };
             next = stopped.taken;
             merged_to_null = before + states.len() - begun;
             if let Some(reason) = refused {
-                round.rejected.push(Rejection { row: number(next - round.first), reason });
+                round.rejected.push(Rejection {
+                    row: number(next - round.first),
+                    reason,
+                });
                 next += 1;
                 merged_to_null = 0;
             }
@@ -175,36 +216,80 @@ impl Work<'_> {
         let mut moves: Vec<Move> = Vec::new();
         for position in range.clone() {
             let Taken { row, stream_time } = self.taken[position];
-            let (key, t) = (self.rows.keys.get(row).expect("taken rows have keys"), self.rows.timestamps[row]);
-            let stored = sessions.find(pass.overlay, key, t.saturating_sub(gap), t.saturating_add(gap))?;
+            let (key, t) = (
+                self.rows.keys.get(row).expect("taken rows have keys"),
+                self.rows.timestamps[row],
+            );
+            let stored = sessions.find(
+                pass.overlay,
+                key,
+                t.saturating_sub(gap),
+                t.saturating_add(gap),
+            )?;
             let kept = last.saturating_sub(gap.saturating_add(grace));
             let old = plan.overlapping(key, (t, gap), stored, kept);
-            let start = old.iter().map(|session| session.start).min().map_or(t, |start| start.min(t));
-            let end = old.iter().map(|session| session.end).max().map_or(t, |end| end.max(t));
+            let start = old
+                .iter()
+                .map(|session| session.start)
+                .min()
+                .map_or(t, |start| start.min(t));
+            let end = old
+                .iter()
+                .map(|session| session.end)
+                .max()
+                .map_or(t, |end| end.max(t));
             if end < stream_time.saturating_sub(grace).saturating_sub(gap) {
                 round.late.insert(position);
                 continue;
             }
-            let skip = if position == range.start { merged_to_null } else { 0 };
+            let skip = if position == range.start {
+                merged_to_null
+            } else {
+                0
+            };
             let state = plan.steps_of(number(position - round.first), &old, skip);
-            plan.replace(key, &old, Planned { start, end, known: Known::State(state) });
+            plan.replace(
+                key,
+                &old,
+                Planned {
+                    start,
+                    end,
+                    known: Known::State(state),
+                },
+            );
             last = last.max(end);
-            moves.push(Move { taken: position, old, start, end, steps_end: plan.steps.kinds.len() });
+            moves.push(Move {
+                taken: position,
+                old,
+                start,
+                end,
+                steps_end: plan.steps.kinds.len(),
+            });
         }
         plan.resolve();
         Ok(moves)
     }
 
     /// The states that the steps make, and why the next row was refused if it was.
-    fn fold(&self, pass: &mut Pass<'_>, plan: &Program, input: &Batch) -> Result<(Column, Option<String>), Trouble> {
+    fn fold(
+        &self,
+        pass: &mut Pass<'_>,
+        plan: &Program,
+        input: &Batch,
+    ) -> Result<(Column, Option<String>), Trouble> {
         match self.spec.aggregator {
             Aggregator::Count => Ok((plan.count()?, None)),
             Aggregator::Function(_) if plan.steps.kinds.is_empty() => Ok((Column::default(), None)),
             Aggregator::Function(function) => {
-                let folded = pass.functions.fold(function, input, &plan.steps, &plan.handed);
+                let folded = pass
+                    .functions
+                    .fold(function, input, &plan.steps, &plan.handed);
                 let folded = folded.map_err(|failure| pass.trouble(self.node, failure))?;
                 check_folded(&folded.states, folded.rejected.as_ref(), &plan.steps)?;
-                Ok((folded.states, folded.rejected.map(|rejection| rejection.reason)))
+                Ok((
+                    folded.states,
+                    folded.rejected.map(|rejection| rejection.reason),
+                ))
             }
         }
     }
@@ -218,7 +303,10 @@ impl Work<'_> {
         emitted: &mut Emitted,
     ) -> Result<(), Trouble> {
         let row = self.taken[planned.taken].row;
-        let (key, t) = (self.rows.keys.get(row).expect("taken rows have keys"), self.rows.timestamps[row]);
+        let (key, t) = (
+            self.rows.keys.get(row).expect("taken rows have keys"),
+            self.rows.timestamps[row],
+        );
         let place = self.places.row(row);
         let Timed::Sessions(sessions) = &mut pass.states[self.node.0 as usize].timed else {
             unreachable!("a session aggregate has a session store");
@@ -231,7 +319,13 @@ impl Work<'_> {
             }
         }
         let value = states.get(planned.steps_end - 1);
-        sessions.put(pass.overlay, place, key, (planned.start, planned.end), value)?;
+        sessions.put(
+            pass.overlay,
+            place,
+            key,
+            (planned.start, planned.end),
+            value,
+        )?;
         let windowed = session_key(key, planned.start, planned.end);
         emitted.push(self.rows, row, Some(&windowed), value, planned.end);
         Ok(())
@@ -259,25 +353,42 @@ struct Changed {
 const STEP_BASE: u32 = 1 << 31;
 
 impl Program {
-    /// A key's sessions that a row at `t` touches, by end: those of the store that this plan has left there, and its own.
-    fn overlapping(&self, key: &[u8], (t, gap): (i64, i64), stored: Vec<Session>, kept: i64) -> Vec<Planned> {
-        let near = |start: i64, end: i64| end >= t.saturating_sub(gap) && start <= t.saturating_add(gap) && end >= kept;
+    /// A key's sessions that a row at `t` touches, by end: those of the store that this plan has
+    /// left there, and its own.
+    fn overlapping(
+        &self,
+        key: &[u8],
+        (t, gap): (i64, i64),
+        stored: Vec<Session>,
+        kept: i64,
+    ) -> Vec<Planned> {
+        let near = |start: i64, end: i64| {
+            end >= t.saturating_sub(gap) && start <= t.saturating_add(gap) && end >= kept
+        };
         let changed = self.keys.get(key);
-        let gone = |s: &Session| changed.is_some_and(|changed| changed.gone.contains(&(s.start, s.end)));
+        let gone =
+            |s: &Session| changed.is_some_and(|changed| changed.gone.contains(&(s.start, s.end)));
         let mut old: Vec<Planned> = stored
             .into_iter()
             .filter(|s| near(s.start, s.end))
             .filter(|s| !gone(s))
-            .map(|s| Planned { start: s.start, end: s.end, known: Known::Value(s.value) })
+            .map(|s| Planned {
+                start: s.start,
+                end: s.end,
+                known: Known::Value(s.value),
+            })
             .collect();
-        let own = changed.iter().flat_map(|changed| &changed.made).filter(|s| near(s.start, s.end));
+        let own = changed
+            .iter()
+            .flat_map(|changed| &changed.made)
+            .filter(|s| near(s.start, s.end));
         old.extend(own.cloned());
         old.sort_by_key(|session| (session.end, session.start));
         old
     }
 
-    /// Adds a row's steps: merge the old sessions one after the other, beginning with nothing, then add the row. Answers with
-    /// the number of its state.
+    /// Adds a row's steps: merge the old sessions one after the other, beginning with nothing, then
+    /// add the row. Answers with the number of its state.
     fn steps_of(&mut self, row: u32, old: &[Planned], skip: usize) -> u32 {
         let mut state = Steps::NO_STATE;
         for session in &old[skip.min(old.len())..] {
@@ -305,7 +416,9 @@ impl Program {
     fn replace(&mut self, key: &[u8], old: &[Planned], new: Planned) {
         let changed = self.keys.entry(key.to_vec()).or_default();
         for session in old {
-            changed.made.retain(|made| (made.start, made.end) != (session.start, session.end));
+            changed
+                .made
+                .retain(|made| (made.start, made.end) != (session.start, session.end));
             changed.gone.push((session.start, session.end));
         }
         changed.gone.push((new.start, new.end));
@@ -331,7 +444,11 @@ impl Program {
         let handed = states.len();
         for step in 0..self.steps.kinds.len() {
             let left = self.steps.left[step];
-            let left = if left == Steps::NO_STATE { 0 } else { states[left as usize] };
+            let left = if left == Steps::NO_STATE {
+                0
+            } else {
+                states[left as usize]
+            };
             let right = match self.steps.kinds[step] {
                 Step::Merge => states[self.steps.right[step] as usize],
                 Step::Add => 1,
@@ -339,7 +456,10 @@ impl Program {
             };
             states.push(left.wrapping_add(right));
         }
-        let made: Vec<[u8; 8]> = states[handed..].iter().map(|count| count.to_be_bytes()).collect();
+        let made: Vec<[u8; 8]> = states[handed..]
+            .iter()
+            .map(|count| count.to_be_bytes())
+            .collect();
         Ok(made.iter().map(|count| Some(&count[..])).collect())
     }
 }

@@ -11,7 +11,13 @@ use super::Emitted;
 use super::emitted::number;
 
 /// Rows for a user's topic. What the broker would refuse fails.
-pub(super) fn run(pass: &mut Pass<'_>, node: NodeId, topic: &str, rows: Batch, places: &Places) -> Emitted {
+pub(super) fn run(
+    pass: &mut Pass<'_>,
+    node: NodeId,
+    topic: &str,
+    rows: Batch,
+    places: &Places,
+) -> Emitted {
     let mut kept = Vec::with_capacity(rows.len());
     for row in 0..rows.len() {
         match refused_by(pass, topic, &rows, row) {
@@ -23,7 +29,8 @@ pub(super) fn run(pass: &mut Pass<'_>, node: NodeId, topic: &str, rows: Batch, p
     Emitted::none()
 }
 
-/// Rows for a repartition topic. Those without a key have no place there, unless an outer join below wants them.
+/// Rows for a repartition topic. Those without a key have no place there, unless an outer join
+/// below wants them.
 pub(super) fn repartition(
     pass: &mut Pass<'_>,
     node: NodeId,
@@ -52,6 +59,7 @@ fn take(pass: &mut Pass<'_>, topic: &str, rows: Batch, places: &Places, kept: &[
     if kept.len() == rows.len() {
         pass.outbox.take(topic, rows, places.clone());
     } else {
-        pass.outbox.take(topic, rows.select(kept), places.select(kept));
+        pass.outbox
+            .take(topic, rows.select(kept), places.select(kept));
     }
 }

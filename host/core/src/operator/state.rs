@@ -1,4 +1,5 @@
-//! What an operator remembers between batches beside its stores: its stream time, and the way to its windows.
+//! What an operator remembers between batches beside its stores: its stream time, and the way to
+//! its windows.
 
 use crate::store::window::Retention;
 use crate::store::{self, JoinWindow, Overlay, SessionStore, StoreId, WindowStore};
@@ -20,22 +21,39 @@ pub(crate) enum Timed {
     None,
     Windows(WindowStore),
     Sessions(SessionStore),
-    Join { left: JoinWindow, right: JoinWindow },
+    Join {
+        left: JoinWindow,
+        right: JoinWindow,
+    },
 }
 
 impl OperatorState {
     /// Before the first row.
     pub(crate) fn new(node: &Node) -> OperatorState {
         let timed = match &node.operation {
-            Operation::Aggregate { window: Some(window), store, .. } => windows(*window, *store),
-            Operation::StreamStreamJoin { before, after, grace, left, right, .. } => {
+            Operation::Aggregate {
+                window: Some(window),
+                store,
+                ..
+            } => windows(*window, *store),
+            Operation::StreamStreamJoin {
+                before,
+                after,
+                grace,
+                left,
+                right,
+                ..
+            } => {
                 let retention = before.saturating_add(*after).saturating_add(*grace);
                 let [left, right] = [left, right].map(|store| JoinWindow::new(*store, retention));
                 Timed::Join { left, right }
             }
             _ => Timed::None,
         };
-        OperatorState { stream_time: i64::MIN, timed }
+        OperatorState {
+            stream_time: i64::MIN,
+            timed,
+        }
     }
 
     /// Whether its stream time decides anything, and so must outlive the task.
@@ -66,9 +84,14 @@ impl OperatorState {
 fn windows(window: Window, store: StoreId) -> Timed {
     match window {
         Window::Hopping { size, grace, .. } => {
-            let retention = Retention { ms: size.saturating_add(grace), inclusive: false };
+            let retention = Retention {
+                ms: size.saturating_add(grace),
+                inclusive: false,
+            };
             Timed::Windows(WindowStore::new(store, retention))
         }
-        Window::Session { gap, grace } => Timed::Sessions(SessionStore::new(store, gap.saturating_add(grace))),
+        Window::Session { gap, grace } => {
+            Timed::Sessions(SessionStore::new(store, gap.saturating_add(grace)))
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The stores of a processor or a command, as its function sees them.
 //!
-//! Each call is made on behalf of a row and reads as of that row's place. Operators' own stores can be read, never written; windowed
-//! ones have keys that no service should know, and stay closed.
+//! Each call is made on behalf of a row and reads as of that row's place. Operators' own stores can
+//! be read, never written; windowed ones have keys that no service should know, and stay closed.
 
 use std::ops::{Bound, ControlFlow};
 
@@ -35,7 +35,10 @@ impl Stores<'_> {
         let stores = self.stores;
         let (id, spec) = readable(self.topology, stores, store)?;
         if row as usize >= self.rows {
-            return Err(StateError::Misuse(format!("row {row} of {} asks for store `{}`", self.rows, spec.name)));
+            return Err(StateError::Misuse(format!(
+                "row {row} of {} asks for store `{}`",
+                self.rows, spec.name
+            )));
         }
         Ok((id, spec))
     }
@@ -58,11 +61,17 @@ pub(crate) fn readable<'t>(
     store: u32,
 ) -> Result<(StoreId, &'t StoreSpec), StateError> {
     let Some(&id) = stores.get(store as usize) else {
-        return Err(StateError::Misuse(format!("store number {store} of {} declared", stores.len())));
+        return Err(StateError::Misuse(format!(
+            "store number {store} of {} declared",
+            stores.len()
+        )));
     };
     let spec = topology.store(id);
     if spec.kind != StoreKind::KeyValue {
-        return Err(StateError::Misuse(format!("store `{}` holds windows, which only its operator reads", spec.name)));
+        return Err(StateError::Misuse(format!(
+            "store `{}` holds windows, which only its operator reads",
+            spec.name
+        )));
     }
     Ok((id, spec))
 }
@@ -79,7 +88,11 @@ pub(crate) fn collect(
         }
         keys.push(Some(key));
         values.push(Some(value));
-        if keys.len() >= limit as usize { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if keys.len() >= limit as usize {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     }
 }
 
@@ -100,16 +113,30 @@ impl State for Stores<'_> {
         } else {
             self.overlay.get_many(id, keys)
         };
-        found.map(|entries| entries.values).map_err(|error| self.broke(error))
+        found
+            .map(|entries| entries.values)
+            .map_err(|error| self.broke(error))
     }
 
-    fn put(&mut self, store: u32, row: u32, key: &[u8], value: Option<&[u8]>) -> Result<(), StateError> {
+    fn put(
+        &mut self,
+        store: u32,
+        row: u32,
+        key: &[u8],
+        value: Option<&[u8]>,
+    ) -> Result<(), StateError> {
         let (id, spec) = self.find(store, row)?;
         if !spec.shared {
             let name = &spec.name;
-            return Err(StateError::Misuse(format!("store `{name}` belongs to an operator, which alone writes it")));
+            return Err(StateError::Misuse(format!(
+                "store `{name}` belongs to an operator, which alone writes it"
+            )));
         }
-        let timestamp = self.timestamps.get(row as usize).copied().unwrap_or_default();
+        let timestamp = self
+            .timestamps
+            .get(row as usize)
+            .copied()
+            .unwrap_or_default();
         let place = self.places.row(self.first + row as usize);
         self.overlay.put(id, place, key, value, timestamp);
         Ok(())
@@ -128,7 +155,9 @@ impl State for Stores<'_> {
         let limit = limit.min(self.limits.max_range_entries);
         let place = self.places.row(self.first + row as usize);
         let mut visit = collect(limit, &mut keys, &mut values);
-        let done = self.overlay.range_as_of(id, half_open(start, end), place, &mut visit);
+        let done = self
+            .overlay
+            .range_as_of(id, half_open(start, end), place, &mut visit);
         drop(visit);
         done.map_err(|error| self.broke(error))?;
         Ok((keys, values))

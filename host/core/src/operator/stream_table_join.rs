@@ -1,6 +1,8 @@
-//! Stream-table join: a stream row meets the table as it is at the row's place, whatever the timestamps.
+//! Stream-table join: a stream row meets the table as it is at the row's place, whatever the
+//! timestamps.
 //!
-//! A null value is passed over; a null key too, but a left join joins it with null. Timestamp and headers are the stream row's.
+//! A null value is passed over; a null key too, but a left join joins it with null. Timestamp and
+//! headers are the stream row's.
 
 use crate::functions::FunctionId;
 use crate::record::Batch;
@@ -23,10 +25,16 @@ pub(super) fn run(
     rows: Batch,
     places: &Places,
 ) -> Result<Emitted, Error> {
-    let table = pass.overlay.get_many_as_of(store, &rows.keys, |row| places.row(row))?;
+    let table = pass
+        .overlay
+        .get_many_as_of(store, &rows.keys, |row| places.row(row))?;
     let mut pairs = Pairs::default();
     for row in 0..rows.len() {
-        let (key, value, right) = (rows.keys.get(row), rows.values.get(row), table.values.get(row));
+        let (key, value, right) = (
+            rows.keys.get(row),
+            rows.values.get(row),
+            table.values.get(row),
+        );
         if value.is_none() {
             pass.drop_row(node, Reason::NullValue);
         } else if key.is_none() && kind == JoinKind::Inner {

@@ -1,6 +1,7 @@
 //! Tables: rows of a topic or a stream are put into the store, then sent on.
 //!
-//! A null value is a delete, and is sent on too, as is the same value again. Rows without a key are passed over.
+//! A null value is a delete, and is sent on too, as is the same value again. Rows without a key are
+//! passed over.
 
 use crate::record::Batch;
 use crate::store::StoreId;
@@ -13,16 +14,32 @@ use super::Emitted;
 use super::emitted::number;
 
 /// Puts the rows.
-pub(super) fn run(pass: &mut Pass<'_>, node: NodeId, store: StoreId, rows: Batch, places: &Places) -> Emitted {
+pub(super) fn run(
+    pass: &mut Pass<'_>,
+    node: NodeId,
+    store: StoreId,
+    rows: Batch,
+    places: &Places,
+) -> Emitted {
     let mut kept = Vec::new();
     for row in 0..rows.len() {
         match rows.keys.get(row) {
             Some(key) => {
-                pass.overlay.put(store, places.row(row), key, rows.values.get(row), rows.timestamps[row]);
+                pass.overlay.put(
+                    store,
+                    places.row(row),
+                    key,
+                    rows.values.get(row),
+                    rows.timestamps[row],
+                );
                 kept.push(number(row));
             }
             None => pass.drop_row(node, Reason::NullKey),
         }
     }
-    if kept.len() == rows.len() { Emitted::all(rows) } else { Emitted::some(&rows, kept) }
+    if kept.len() == rows.len() {
+        Emitted::all(rows)
+    } else {
+        Emitted::some(&rows, kept)
+    }
 }

@@ -1,6 +1,7 @@
 //! Update: a keyed processor; the state of each key goes in with its rows, and comes out.
 //!
-//! Rows without a key are passed over. Where other nodes read the store, a call has each key once, so that every state between is seen.
+//! Rows without a key are passed over. Where other nodes read the store, a call has each key once,
+//! so that every state between is seen.
 
 use std::ops::Range;
 
@@ -34,12 +35,24 @@ pub(super) fn run(
             taken.push(number(row));
         }
     }
-    let keyed = if taken.len() == rows.len() { None } else { Some(rows.select(&taken)) };
-    let call = Call { node, function, store, rows: keyed.as_ref().unwrap_or(rows), places: &places.select(&taken) };
+    let keyed = if taken.len() == rows.len() {
+        None
+    } else {
+        Some(rows.select(&taken))
+    };
+    let call = Call {
+        node,
+        function,
+        store,
+        rows: keyed.as_ref().unwrap_or(rows),
+        places: &places.select(&taken),
+    };
     let mut emitted = Emitted::none();
     let place_of = |row: usize| call.places.row(row);
     for range in call.parts(pass.topology.store(store).read_by_others) {
-        pass.halving(node, range, &place_of, &mut |pass, range| call.attempt(pass, range, &mut emitted))?;
+        pass.halving(node, range, &place_of, &mut |pass, range| {
+            call.attempt(pass, range, &mut emitted)
+        })?;
     }
     Ok(emitted.of_rows(&taken))
 }
@@ -55,13 +68,16 @@ struct Call<'a> {
 
 impl Call<'_> {
     fn key(&self, row: usize) -> &[u8] {
-        self.rows.keys.get(row).expect("rows without a key were passed over")
+        self.rows
+            .keys
+            .get(row)
+            .expect("rows without a key were passed over")
     }
 
     /// The rows in one part, or in parts that have each key once.
     fn parts(&self, each_key_once: bool) -> Vec<Range<usize>> {
         if !each_key_once {
-            return vec![0..self.rows.len()];
+            return std::iter::once(0..self.rows.len()).collect();
         }
         let mut parts = Vec::new();
         let (mut start, mut seen) = (0, Interner::default());
@@ -77,16 +93,30 @@ impl Call<'_> {
         parts
     }
 
-    fn attempt(&self, pass: &mut Pass<'_>, range: Range<usize>, emitted: &mut Emitted) -> Result<(), Trouble> {
+    fn attempt(
+        &self,
+        pass: &mut Pass<'_>,
+        range: Range<usize>,
+        emitted: &mut Emitted,
+    ) -> Result<(), Trouble> {
         let mut keys = Interner::default();
-        let groups: Vec<u32> = range.clone().map(|row| keys.number(self.key(row))).collect();
+        let groups: Vec<u32> = range
+            .clone()
+            .map(|row| keys.number(self.key(row)))
+            .collect();
         let before = pass.overlay.get_many(self.store, keys.keys())?;
         let input = super::emitted::part(self.rows, &range);
-        let updated = pass.functions.update(self.function, &input, &groups, &before.values);
+        let updated = pass
+            .functions
+            .update(self.function, &input, &groups, &before.values);
         let updated = updated.map_err(|failure| pass.trouble(self.node, failure))?;
         check(&updated.output, range.len(), 1, pass.limits)?;
         if updated.states.len() != keys.keys().len() {
-            return Err(malformed(format!("{} states for {} groups", updated.states.len(), keys.keys().len())));
+            return Err(malformed(format!(
+                "{} states for {} groups",
+                updated.states.len(),
+                keys.keys().len()
+            )));
         }
         let place_of = |row: usize| self.places.row(row);
         pass.reject(self.node, &updated.output.rejected, range.start, &place_of);
@@ -98,9 +128,14 @@ impl Call<'_> {
         for (group, &(row, timestamp)) in last.iter().enumerate() {
             let (old, new) = (before.values.get(group), updated.states.get(group));
             if old != new {
-                let timestamp = if old.is_some() { timestamp.max(before.timestamps[group]) } else { timestamp };
+                let timestamp = if old.is_some() {
+                    timestamp.max(before.timestamps[group])
+                } else {
+                    timestamp
+                };
                 let key = keys.key(number(group));
-                pass.overlay.put(self.store, self.places.row(row), key, new, timestamp);
+                pass.overlay
+                    .put(self.store, self.places.row(row), key, new, timestamp);
             }
         }
         emitted.append(updated.output, self.rows, &range);

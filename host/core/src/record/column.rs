@@ -1,7 +1,8 @@
 //! A column: a run of bytes, or null, for each row.
 //!
-//! Kept as the contract has it (`bytes` back to back, one length a row, -1 for null), with the start of each row beside
-//! it, so that a column crosses the border as it stands and any row is found at once.
+//! Kept as the contract has it (`bytes` back to back, one length a row, -1 for null), with the
+//! start of each row beside it, so that a column crosses the border as it stands and any row is
+//! found at once.
 
 /// A run of bytes, or null, for each row.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -42,7 +43,8 @@ impl Column {
         }
     }
 
-    /// From the parts that crossed the border. Errors: lengths that do not add up to the bytes, or are below -1.
+    /// From the parts that crossed the border. Errors: lengths that do not add up to the bytes, or
+    /// are below -1.
     pub fn from_parts(bytes: Vec<u8>, lengths: Vec<i32>) -> Result<Column, Malformed> {
         let mut starts = Vec::with_capacity(lengths.len());
         let mut end = 0_u64;

@@ -1,7 +1,7 @@
 //! The headers of a batch, in columns.
 //!
-//! Row i owns the next `counts[i]` entries of names and values, in order; names may repeat and values may be null, as in
-//! Kafka.
+//! Row i owns the next `counts[i]` entries of names and values, in order; names may repeat and
+//! values may be null, as in Kafka.
 
 use super::{Column, Malformed};
 
@@ -24,7 +24,8 @@ impl Headers {
         }
     }
 
-    /// From the parts that crossed the border. Errors: counts that do not add up, a name that is null or not utf-8.
+    /// From the parts that crossed the border. Errors: counts that do not add up, a name that is
+    /// null or not utf-8.
     pub fn from_parts(
         counts: Vec<u32>,
         names: Column,

@@ -1,7 +1,8 @@
 //! Rows, side by side in columns.
 //!
-//! A [`Batch`] is the form in which rows live from the consumer to the producer and across the border to a guest: a few
-//! flat columns, no allocation a row. All columns of a batch have the same number of rows.
+//! A [`Batch`] is the form in which rows live from the consumer to the producer and across the
+//! border to a guest: a few flat columns, no allocation a row. All columns of a batch have the same
+//! number of rows.
 
 mod column;
 mod headers;

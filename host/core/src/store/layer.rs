@@ -288,8 +288,8 @@ impl Layer {
         }
     }
 
-    /// The entries' numbers by key, each behind the eight bytes after what all keys begin with: these
-    /// tell most keys apart without a look at the arena, which makes it three times as fast.
+    /// The entries' numbers by key, each behind the eight bytes after what all keys begin with:
+    /// these tell most keys apart without a look at the arena, which makes it three times as fast.
     fn sorted(&self) -> Vec<(u64, u32)> {
         let shared = (1..self.entries.len()).fold(usize::MAX, |shared, number| {
             let pairs = self.key(0).iter().zip(self.key(number)).take(shared);

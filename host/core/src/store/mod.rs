@@ -1,7 +1,8 @@
 //! Stores: what operators remember.
 //!
-//! Every store is one ordered space of byte keys, whatever its kind; an entry has a value and a timestamp. Committed
-//! entries stand behind the port [`Backend`]; what a transaction has written so far is an overlay over it.
+//! Every store is one ordered space of byte keys, whatever its kind; an entry has a value and a
+//! timestamp. Committed entries stand behind the port [`Backend`]; what a transaction has written
+//! so far is an overlay over it.
 
 pub mod contract;
 pub mod join_window;
@@ -62,7 +63,8 @@ pub type Visit<'a> = dyn FnMut(&[u8], &[u8], i64) -> ControlFlow<()> + 'a;
 
 /// Committed entries of one task's stores (and of the global tables, which all tasks read).
 ///
-/// Reads see only what [`Backend::commit`] has taken; a commit is atomic over all stores, offsets included.
+/// Reads see only what [`Backend::commit`] has taken; a commit is atomic over all stores, offsets
+/// included.
 pub trait Backend: Send {
     /// The entries of `keys` (none of them null), in their order. One batched look-up.
     fn get_many(&self, store: StoreId, keys: &Column) -> Result<Entries, Error>;
@@ -78,7 +80,8 @@ pub trait Backend: Send {
     /// Takes the writes of a transaction that has committed, all or nothing.
     fn commit(&mut self, writes: &[(StoreId, Writes)]) -> Result<(), Error>;
 
-    /// The changelog offset up to which the store's entries are complete; `None`: nothing was restored yet.
+    /// The changelog offset up to which the store's entries are complete; `None`: nothing was
+    /// restored yet.
     fn changelog_end(&self, store: StoreId) -> Result<Option<i64>, Error>;
 
     /// Deletes all entries of a store and forgets its changelog offset.

@@ -54,6 +54,11 @@ impl Overlay {
         &*self.backend
     }
 
+    /// Whether nothing has been written since the last commit.
+    pub fn is_clean(&self) -> bool {
+        self.layers.iter().all(Layer::is_empty)
+    }
+
     /// Bytes of uncommitted writes, overwritten ones included: above a limit the worker commits.
     pub fn uncommitted_bytes(&self) -> usize {
         self.layers.iter().map(Layer::bytes).sum()

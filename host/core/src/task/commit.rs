@@ -1,4 +1,5 @@
-//! The commit of a task: what goes into the transaction, and what happens to the stores once it has committed.
+//! The commit of a task: what goes into the transaction, and what happens to the stores once it has
+//! committed.
 
 use super::effect::{Commit, Position};
 use super::error::Error;
@@ -9,11 +10,15 @@ use crate::time::Timestamp;
 use crate::topology::Changelog;
 
 impl Task {
-    /// Goes on after a commit: the next offset of an input, and the metadata that was committed with it (empty: none).
+    /// Goes on after a commit: the next offset of an input, and the metadata that was committed
+    /// with it (empty: none).
     pub fn resume(&mut self, topic: &str, offset: i64, metadata: &str) -> Result<(), Error> {
         let input = self.input(topic);
-        let stream_time = metadata::decode(metadata, &mut self.states)
-            .ok_or_else(|| Error::Metadata { topic: topic.to_owned(), metadata: metadata.to_owned() })?;
+        let stream_time =
+            metadata::decode(metadata, &mut self.states).ok_or_else(|| Error::Metadata {
+                topic: topic.to_owned(),
+                metadata: metadata.to_owned(),
+            })?;
         self.group.resume(input, offset);
         self.committed[input] = Some(offset);
         self.group.resume_stream_time(Timestamp(stream_time));
@@ -23,7 +28,7 @@ impl Task {
 
     /// Whether a commit would have anything to do: rows read or stores written since the last.
     pub fn has_uncommitted(&self) -> bool {
-        self.uncommitted_bytes() > 0 || self.moved().next().is_some()
+        !self.overlay.is_clean() || self.moved().next().is_some()
     }
 
     fn moved(&self) -> impl Iterator<Item = (usize, i64)> {
@@ -33,26 +38,43 @@ impl Task {
         })
     }
 
-    /// Closes the transaction: positions and changelog rows that belong into it. Until [`Task::finish_commit`] nothing else may be
-    /// asked of the task; asked again, it answers the same.
+    /// Closes the transaction: positions and changelog rows that belong into it. Until
+    /// [`Task::finish_commit`] nothing else may be asked of the task; asked again, it answers the
+    /// same.
     pub fn prepare_commit(&mut self) -> Commit {
         let metadata = metadata::encode(self.group.stream_time().0, &self.states);
         let positions = self.moved().map(|(input, offset)| {
             let topic = self.inputs[input].clone();
-            (Position { topic, partition: self.id.partition, offset }, metadata.clone())
+            (
+                Position {
+                    topic,
+                    partition: self.id.partition,
+                    offset,
+                },
+                metadata.clone(),
+            )
         });
         let positions = positions.collect();
         let topology = &self.topology;
         let logged = self.overlay.prepare().iter().filter(|(store, writes)| {
             matches!(topology.store(*store).changelog, Changelog::Own(_)) && !writes.rows.is_empty()
         });
-        let changelog = logged.map(|(store, writes)| (*store, writes.rows.clone())).collect::<Vec<(StoreId, Batch)>>();
-        Commit { positions, changelog }
+        let changelog = logged
+            .map(|(store, writes)| (*store, writes.rows.clone()))
+            .collect::<Vec<(StoreId, Batch)>>();
+        Commit {
+            positions,
+            changelog,
+        }
     }
 
-    /// The transaction has committed: the stores take the writes. `changelog_ends`: the next offset of the changelog of each store
-    /// that had rows in [`Commit::changelog`]; tables take theirs from the positions. Answers with the keys that changed.
-    pub fn finish_commit(&mut self, changelog_ends: &[(StoreId, i64)]) -> Result<Vec<(StoreId, Vec<u8>)>, Error> {
+    /// The transaction has committed: the stores take the writes. `changelog_ends`: the next offset
+    /// of the changelog of each store that had rows in [`Commit::changelog`]; tables take theirs
+    /// from the positions. Answers with the keys that changed.
+    pub fn finish_commit(
+        &mut self,
+        changelog_ends: &[(StoreId, i64)],
+    ) -> Result<Vec<(StoreId, Vec<u8>)>, Error> {
         let mut ends = changelog_ends.to_vec();
         let moved: Vec<(usize, i64)> = self.moved().collect();
         for &(input, position) in &moved {
@@ -66,7 +88,12 @@ impl Task {
             self.committed[input] = Some(position);
         }
         let keys = written.iter().flat_map(|(store, writes)| {
-            writes.rows.keys.iter().flatten().map(|key| (*store, key.to_vec()))
+            writes
+                .rows
+                .keys
+                .iter()
+                .flatten()
+                .map(|key| (*store, key.to_vec()))
         });
         Ok(keys.collect())
     }
@@ -74,7 +101,8 @@ impl Task {
     fn tables_of(&self, topic: &str) -> Vec<StoreId> {
         let stores = &self.topology.subtopologies()[self.id.subtopology as usize].stores;
         let of_topic = |store: &&StoreId| {
-            matches!(&self.topology.store(**store).changelog, Changelog::Source(source) if source == topic)
+            let changelog = &self.topology.store(**store).changelog;
+            matches!(changelog, Changelog::Source(_)) && changelog.topic() == Some(topic)
         };
         stores.iter().filter(of_topic).copied().collect()
     }

@@ -40,11 +40,16 @@ impl Dropped {
 
     /// Each node and reason with its count.
     pub fn iter(&self) -> impl Iterator<Item = (NodeId, Reason, u64)> {
-        self.counts.iter().map(|(&(node, reason), &count)| (node, reason, count))
+        self.counts
+            .iter()
+            .map(|(&(node, reason), &count)| (node, reason, count))
     }
 
     /// How many rows were passed over for this reason, by all nodes.
     pub fn count(&self, reason: Reason) -> u64 {
-        self.iter().filter(|(_, why, _)| *why == reason).map(|(_, _, count)| count).sum()
+        self.iter()
+            .filter(|(_, why, _)| *why == reason)
+            .map(|(_, _, count)| count)
+            .sum()
     }
 }

@@ -1,6 +1,7 @@
 //! What a task wants done: rows to produce, rows that failed, positions and changelogs to commit.
 //!
-//! Effects are values. The worker carries them out inside its Kafka transaction; the driver keeps them for a test to look at.
+//! Effects are values. The worker carries them out inside its Kafka transaction; the driver keeps
+//! them for a test to look at.
 
 use crate::record::Batch;
 use crate::store::StoreId;
@@ -21,7 +22,8 @@ pub struct Produce {
     pub topic: String,
     /// With their headers.
     pub rows: Batch,
-    /// The partition of each row: murmur2 of its key; for rows without a key, whichever the task has chosen.
+    /// The partition of each row: murmur2 of its key; for rows without a key, whichever the task
+    /// has chosen.
     pub partitions: Vec<u32>,
 }
 
@@ -58,8 +60,8 @@ pub struct Position {
 /// What belongs into the transaction besides the effects, when it ends.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Commit {
-    /// The next offset to read of each input partition that has moved, with the metadata that the task wants back when it
-    /// starts from there (its stream times; below 4096 bytes).
+    /// The next offset to read of each input partition that has moved, with the metadata that the
+    /// task wants back when it starts from there (its stream times; below 4096 bytes).
     pub positions: Vec<(Position, String)>,
     /// Rows for each logged store's changelog, last write of each key; partition = the task's.
     pub changelog: Vec<(StoreId, Batch)>,

@@ -1,6 +1,8 @@
-//! Failing rows: whatever goes wrong with one row becomes a dead letter, and the rows beside it go on.
+//! Failing rows: whatever goes wrong with one row becomes a dead letter, and the rows beside it go
+//! on.
 //!
-//! A trap names no row, so the rows of the call are halved until it is found. What stops the task is an [`Error`]; all else is data.
+//! A trap names no row, so the rows of the call are halved until it is found. What stops the task
+//! is an [`Error`]; all else is data.
 
 use std::ops::Range;
 
@@ -17,7 +19,11 @@ use super::pass::Pass;
 #[derive(Clone, Copy)]
 pub(crate) enum Origin<'a> {
     /// Rows that were read.
-    Consumed { parts: &'a [Part], topics: &'a [String], partition: u32 },
+    Consumed {
+        parts: &'a [Part],
+        topics: &'a [String],
+        partition: u32,
+    },
     /// A punctuation, at this time.
     Schedule { at: i64 },
 }
@@ -25,7 +31,9 @@ pub(crate) enum Origin<'a> {
 impl<'a> Origin<'a> {
     /// Where the row of this sequence was read.
     fn row(parts: &'a [Part], sequence: u32) -> (&'a Part, usize) {
-        let found = parts.iter().find_map(|part| Some((part, part.sequences.binary_search(&sequence).ok()?)));
+        let found = parts
+            .iter()
+            .find_map(|part| Some((part, part.sequences.binary_search(&sequence).ok()?)));
         found.expect("a place begins with the sequence of a row that was read")
     }
 
@@ -70,7 +78,10 @@ impl From<Error> for Trouble {
 
 /// An answer that contradicts the contract is a trap of its function.
 pub(crate) fn malformed(reason: impl Into<String>) -> Trouble {
-    Trouble::Rows { reason: format!("malformed answer: {}", reason.into()), backtrace: String::new() }
+    Trouble::Rows {
+        reason: format!("malformed answer: {}", reason.into()),
+        backtrace: String::new(),
+    }
 }
 
 /// The one who tries: either all of the rows are done, or nothing has changed.
@@ -81,9 +92,10 @@ impl Pass<'_> {
     pub(crate) fn trouble(&self, node: NodeId, failure: Failure) -> Trouble {
         match failure {
             Failure::Trapped { reason, backtrace } => Trouble::Rows { reason, backtrace },
-            Failure::Host(reason) => {
-                Trouble::Stop(Error::Host { node: self.topology.node(node).name.clone(), reason })
-            }
+            Failure::Host(reason) => Trouble::Stop(Error::Host {
+                node: self.topology.node(node).name.clone(),
+                reason,
+            }),
         }
     }
 
@@ -122,13 +134,22 @@ impl Pass<'_> {
         place_of: &dyn Fn(usize) -> &'p [u32],
     ) {
         for rejection in rejected {
-            self.fail(node, place_of(first + rejection.row as usize), &rejection.reason, "");
+            self.fail(
+                node,
+                place_of(first + rejection.row as usize),
+                &rejection.reason,
+                "",
+            );
         }
     }
 
     /// Makes a dead letter of the row at `place`.
     pub(crate) fn fail(&mut self, node: NodeId, place: &[u32], reason: &str, backtrace: &str) {
-        let cut = |text: &str| text.chars().take(self.limits.max_reason_chars).collect::<String>();
+        let cut = |text: &str| {
+            text.chars()
+                .take(self.limits.max_reason_chars)
+                .collect::<String>()
+        };
         let mut letter = DeadLetter {
             position: None,
             key: None,
@@ -140,15 +161,26 @@ impl Pass<'_> {
         };
         match self.origin {
             Origin::Schedule { at } => letter.timestamp = at,
-            Origin::Consumed { parts, topics, partition } => {
+            Origin::Consumed {
+                parts,
+                topics,
+                partition,
+            } => {
                 let (part, row) = Origin::row(parts, place[0]);
                 let (topic, offset) = (topics[part.input].clone(), part.offsets[row]);
-                letter.position = Some(Position { topic, partition, offset });
+                letter.position = Some(Position {
+                    topic,
+                    partition,
+                    offset,
+                });
                 letter.key = part.rows.keys.get(row).map(<[u8]>::to_vec);
                 letter.value = part.rows.values.get(row).map(<[u8]>::to_vec);
                 letter.timestamp = part.rows.timestamps[row];
             }
         }
-        self.failed.push(Failed { place: place.into(), letter });
+        self.failed.push(Failed {
+            place: place.into(),
+            letter,
+        });
     }
 }

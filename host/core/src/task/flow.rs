@@ -1,8 +1,10 @@
 //! Flows: rows on their way from node to node, each with its place.
 //!
-//! A place says where a row stands in the order that row-by-row handling would have: the row's sequence in the batch, then, level by
-//! level, the path below it, depth first. A level is added only where it tells rows apart: where an output has several readers, or a
-//! node made several rows of one. Places are compared lexicographically; where flows meet, shorter ones are filled up with 0.
+//! A place says where a row stands in the order that row-by-row handling would have: the row's
+//! sequence in the batch, then, level by level, the path below it, depth first. A level is added
+//! only where it tells rows apart: where an output has several readers, or a node made several rows
+//! of one. Places are compared lexicographically; where flows meet, shorter ones are filled up with
+//! 0.
 
 use std::cmp::Ordering;
 
@@ -18,7 +20,10 @@ pub(crate) struct Places {
 impl Places {
     /// Places of one level.
     pub(crate) fn of_sequences(sequences: Vec<u32>) -> Places {
-        Places { width: 1, levels: sequences }
+        Places {
+            width: 1,
+            levels: sequences,
+        }
     }
 
     /// Number of rows.
@@ -42,10 +47,14 @@ impl Places {
         for &row in rows {
             levels.extend_from_slice(self.row(row as usize));
         }
-        Places { width: self.width, levels }
+        Places {
+            width: self.width,
+            levels,
+        }
     }
 
-    /// The places of rows made of those at `parents`, ascending; numbered where there are several of one.
+    /// The places of rows made of those at `parents`, ascending; numbered where there are several
+    /// of one.
     pub(crate) fn below(&self, parents: &[u32]) -> Places {
         let repeated = parents.windows(2).any(|pair| pair[0] == pair[1]);
         if !repeated {
@@ -54,11 +63,18 @@ impl Places {
         let mut levels = Vec::with_capacity(parents.len() * (self.width + 1));
         let mut number = 0;
         for (row, &parent) in parents.iter().enumerate() {
-            number = if row > 0 && parents[row - 1] == parent { number + 1 } else { 0 };
+            number = if row > 0 && parents[row - 1] == parent {
+                number + 1
+            } else {
+                0
+            };
             levels.extend_from_slice(self.row(parent as usize));
             levels.push(number);
         }
-        Places { width: self.width + 1, levels }
+        Places {
+            width: self.width + 1,
+            levels,
+        }
     }
 
     /// All places, one level longer.
@@ -68,12 +84,16 @@ impl Places {
             levels.extend_from_slice(self.row(row));
             levels.push(level);
         }
-        Places { width: self.width + 1, levels }
+        Places {
+            width: self.width + 1,
+            levels,
+        }
     }
 
     fn push(&mut self, place: &[u32]) {
         self.levels.extend_from_slice(place);
-        self.levels.resize(self.levels.len() + self.width - place.len(), 0);
+        self.levels
+            .resize(self.levels.len() + self.width - place.len(), 0);
     }
 }
 
@@ -114,9 +134,18 @@ pub(crate) fn merge(mut flows: Vec<(u8, Flow)>) -> (Flow, Inputs) {
     }
     let place = |&(flow, row): &(usize, usize)| flows[flow].1.places.row(row);
     order.sort_by(|one, other| compare(place(one), place(other)));
-    let width = flows.iter().map(|(_, flow)| flow.places.width).max().unwrap_or(1);
-    let mut merged =
-        Flow { rows: Batch::default(), places: Places { width, levels: Vec::with_capacity(order.len() * width) } };
+    let width = flows
+        .iter()
+        .map(|(_, flow)| flow.places.width)
+        .max()
+        .unwrap_or(1);
+    let mut merged = Flow {
+        rows: Batch::default(),
+        places: Places {
+            width,
+            levels: Vec::with_capacity(order.len() * width),
+        },
+    };
     let mut inputs = Vec::with_capacity(order.len());
     for (number, row) in order {
         let (input, flow) = &flows[number];
@@ -131,7 +160,9 @@ pub(crate) fn merge(mut flows: Vec<(u8, Flow)>) -> (Flow, Inputs) {
 pub(crate) fn compare(one: &[u32], other: &[u32]) -> Ordering {
     let common = one.len().min(other.len());
     let beyond = |place: &[u32]| place[common..].iter().any(|&level| level > 0);
-    one[..common].cmp(&other[..common]).then_with(|| beyond(one).cmp(&beyond(other)))
+    one[..common]
+        .cmp(&other[..common])
+        .then_with(|| beyond(one).cmp(&beyond(other)))
 }
 
 #[cfg(test)]
@@ -140,7 +171,13 @@ mod tests {
 
     fn flow(rows: &[(&str, &[u32])]) -> Flow {
         let width = rows[0].1.len();
-        let mut flow = Flow { rows: Batch::default(), places: Places { width, levels: Vec::new() } };
+        let mut flow = Flow {
+            rows: Batch::default(),
+            places: Places {
+                width,
+                levels: Vec::new(),
+            },
+        };
         for (value, place) in rows {
             flow.rows.push(None, Some(value.as_bytes()), 0);
             flow.places.push(place);
@@ -149,7 +186,12 @@ mod tests {
     }
 
     fn values(flow: &Flow) -> String {
-        flow.rows.values.iter().flatten().map(|value| String::from_utf8_lossy(value).into_owned()).collect()
+        flow.rows
+            .values
+            .iter()
+            .flatten()
+            .map(|value| String::from_utf8_lossy(value).into_owned())
+            .collect()
     }
 
     #[test]
@@ -158,7 +200,10 @@ mod tests {
         let right = flow(&[("b", &[0, 1, 7]), ("d", &[1, 1, 0]), ("e", &[1, 1, 1])]);
         let (merged, inputs) = merge(vec![(0, left), (1, right)]);
         assert_eq!(values(&merged), "abcde");
-        assert_eq!((0..5).map(|row| inputs.of(row)).collect::<Vec<_>>(), [0, 1, 0, 1, 1]);
+        assert_eq!(
+            (0..5).map(|row| inputs.of(row)).collect::<Vec<_>>(),
+            [0, 1, 0, 1, 1]
+        );
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The metadata of a committed position: the stream times that a task needs to go on where it was.
 //!
-//! `w1:<task's>:<operator's>,...` in base 36, an operator's as the difference to the task's, `-` for none yet. Operators come in the order
-//! of their nodes, only those whose stream time decides anything.
+//! `w1:<task's>:<operator's>,...` in base 36, an operator's as the difference to the task's, `-`
+//! for none yet. Operators come in the order of their nodes, only those whose stream time decides
+//! anything.
 
 use crate::operator::OperatorState;
 
@@ -10,25 +11,46 @@ const VERSION: &str = "w1";
 const MAX_BYTES: usize = 4096;
 const NONE: &str = "-";
 
-/// Stream times as text. Without those of operators where they would be too long for a broker: they are then found again as rows come.
+/// Stream times as text. Without those of operators where they would be too long for a broker: they
+/// are then found again as rows come.
 pub(super) fn encode(task: i64, operators: &[OperatorState]) -> String {
     let relative = |state: &OperatorState| match state.stream_time {
         i64::MIN => NONE.to_owned(),
         time => base36(i128::from(time) - i128::from(base(task))),
     };
-    let times: Vec<String> = operators.iter().filter(|state| state.keeps_time()).map(relative).collect();
-    let task = if task == i64::MIN { NONE.to_owned() } else { base36(i128::from(task)) };
+    let times: Vec<String> = operators
+        .iter()
+        .filter(|state| state.keeps_time())
+        .map(relative)
+        .collect();
+    let task = if task == i64::MIN {
+        NONE.to_owned()
+    } else {
+        base36(i128::from(task))
+    };
     let text = format!("{VERSION}:{task}:{}", times.join(","));
-    if text.len() < MAX_BYTES { text } else { format!("{VERSION}:{task}:") }
+    if text.len() < MAX_BYTES {
+        text
+    } else {
+        format!("{VERSION}:{task}:")
+    }
 }
 
-/// Raises stream times to those of a text; the task's is answered. `None`: the text is not of [`encode`].
+/// Raises stream times to those of a text; the task's is answered. `None`: the text is not of
+/// [`encode`].
 pub(super) fn decode(text: &str, operators: &mut [OperatorState]) -> Option<i64> {
     if text.is_empty() {
         return Some(i64::MIN);
     }
-    let (task, times) = text.strip_prefix(VERSION)?.strip_prefix(':')?.split_once(':')?;
-    let task = if task == NONE { i64::MIN } else { i64::from_str_radix(task, 36).ok()? };
+    let (task, times) = text
+        .strip_prefix(VERSION)?
+        .strip_prefix(':')?
+        .split_once(':')?;
+    let task = if task == NONE {
+        i64::MIN
+    } else {
+        i64::from_str_radix(task, 36).ok()?
+    };
     if times.is_empty() {
         return Some(task);
     }
@@ -71,7 +93,10 @@ mod tests {
     #[test]
     fn numbers_are_written_as_they_are_read() {
         for number in [0, 1, 35, 36, -1, -1_764_000_000_000, i64::MAX, i64::MIN] {
-            assert_eq!(i64::from_str_radix(&base36(i128::from(number)), 36), Ok(number));
+            assert_eq!(
+                i64::from_str_radix(&base36(i128::from(number)), 36),
+                Ok(number)
+            );
         }
     }
 

@@ -1,7 +1,8 @@
 //! Tasks: one partition of one sub-topology, and all that it does between two commits.
 //!
-//! A task is a state machine: rows, requests and time come in, [`Effects`] come out, and nothing happens for good before
-//! [`Task::finish_commit`]. An abort is to drop the task and to build it anew from its backend and the committed positions.
+//! A task is a state machine: rows, requests and time come in, [`Effects`] come out, and nothing
+//! happens for good before [`Task::finish_commit`]. An abort is to drop the task and to build it
+//! anew from its backend and the committed positions.
 
 pub mod dropped;
 pub mod effect;
@@ -74,7 +75,8 @@ pub enum Progress {
 }
 
 impl Task {
-    /// A task over what `backend` has committed. Call [`Task::resume`] for each input with a committed position before the first row.
+    /// A task over what `backend` has committed. Call [`Task::resume`] for each input with a
+    /// committed position before the first row.
     pub fn new(
         topology: Arc<Topology>,
         plan: Arc<Plan>,
@@ -83,8 +85,16 @@ impl Task {
         limits: Limits,
     ) -> Task {
         let subtopology = &topology.subtopologies()[id.subtopology as usize];
-        let inputs: Vec<String> = subtopology.inputs.iter().map(|source| source.topic.clone()).collect();
-        let shared: Vec<bool> = topology.stores().iter().map(|store| store.read_by_others).collect();
+        let inputs: Vec<String> = subtopology
+            .inputs
+            .iter()
+            .map(|source| source.topic.clone())
+            .collect();
+        let shared: Vec<bool> = topology
+            .stores()
+            .iter()
+            .map(|store| store.read_by_others)
+            .collect();
         Task {
             id,
             group: PartitionGroup::new(inputs.len(), limits.max_idle_ms),
@@ -105,7 +115,8 @@ impl Task {
         self.id
     }
 
-    /// The topics that it reads; of each the partition that it is named after. A topic may have fewer partitions.
+    /// The topics that it reads; of each the partition that it is named after. A topic may have
+    /// fewer partitions.
     pub fn inputs(&self) -> &[String] {
         &self.inputs
     }
@@ -116,12 +127,14 @@ impl Task {
         self.group.enqueue(input, rows, offsets);
     }
 
-    /// Rows of an input that wait: above [`Limits::max_buffered_rows`] the worker pauses the partition.
+    /// Rows of an input that wait: above [`Limits::max_buffered_rows`] the worker pauses the
+    /// partition.
     pub fn buffered(&self, topic: &str) -> usize {
         self.group.buffered(self.input(topic))
     }
 
-    /// Bytes of an input that wait: above [`Limits::max_buffered_bytes`] the worker pauses the partition.
+    /// Bytes of an input that wait: above [`Limits::max_buffered_bytes`] the worker pauses the
+    /// partition.
     pub fn buffered_bytes(&self, topic: &str) -> usize {
         self.group.buffered_bytes(self.input(topic))
     }
@@ -141,20 +154,25 @@ impl Task {
         self.overlay.uncommitted_bytes()
     }
 
-    /// Takes another version of the service, of the same shape, between two transactions: its functions and routes hold from now on.
-    /// Panics where the shapes differ ([`Topology::differences`]).
+    /// Takes another version of the service, of the same shape, between two transactions: its
+    /// functions and routes hold from now on. Panics where the shapes differ
+    /// ([`Topology::differences`]).
     pub fn swap(&mut self, topology: Arc<Topology>) {
-        assert!(self.topology.differences(&topology).is_empty(), "only a topology of the same shape takes another's place");
+        assert!(
+            self.topology.differences(&topology).is_empty(),
+            "only a topology of the same shape takes another's place"
+        );
         self.topology = topology;
     }
 
-    /// When [`Task::step`] should be called for the wall clock though no row is there; `None`: for no reason.
+    /// When [`Task::step`] should be called for the wall clock though no row is there; `None`: for
+    /// no reason.
     pub fn next_wall_clock(&self) -> Option<Timestamp> {
         self.schedules.next(Clock::WallClock).map(Timestamp)
     }
 
-    /// Runs the schedules that the wall clock `now` has reached, then one batch of rows, then the schedules that stream time has
-    /// reached. Never blocks. Errors: the worker aborts.
+    /// Runs the schedules that the wall clock `now` has reached, then one batch of rows, then the
+    /// schedules that stream time has reached. Never blocks. Errors: the worker aborts.
     pub fn step(
         &mut self,
         now: Timestamp,
@@ -193,12 +211,20 @@ impl Task {
         let topology = Arc::clone(&self.topology);
         let subtopology = self.subtopology(&topology);
         let inputs = std::mem::take(&mut self.inputs);
-        let origin = Origin::Consumed { parts: &run.parts, topics: &inputs, partition: self.id.partition };
+        let origin = Origin::Consumed {
+            parts: &run.parts,
+            topics: &inputs,
+            partition: self.id.partition,
+        };
         let mut pass = self.pass(&topology, &run.stream_times, origin, now, functions);
         let mut arrived = Vec::new();
         for part in &run.parts {
             let places = Places::of_sequences(part.sequences.clone());
-            arrived.extend(arrivals(&subtopology.inputs[part.input].readers, &part.rows, places));
+            arrived.extend(arrivals(
+                &subtopology.inputs[part.input].readers,
+                &part.rows,
+                places,
+            ));
         }
         let done = pass.run(subtopology, arrived);
         pass.finish(effects);
@@ -233,10 +259,17 @@ impl Task {
     ) -> Result<(), Error> {
         let topology = Arc::clone(&self.topology);
         let stream_times = [self.group.stream_time().0];
-        let mut pass = self.pass(&topology, &stream_times, Origin::Schedule { at }, now, functions);
+        let mut pass = self.pass(
+            &topology,
+            &stream_times,
+            Origin::Schedule { at },
+            now,
+            functions,
+        );
         let done = operator::punctuate(&mut pass, node, schedule, at).and_then(|emitted| {
             let arrived = pass.spread_below(node, emitted, Places::of_sequences(vec![0]));
-            let subtopology = &topology.subtopologies()[topology.node(node).subtopology.unwrap_or_default() as usize];
+            let subtopology = &topology.subtopologies()
+                [topology.node(node).subtopology.unwrap_or_default() as usize];
             pass.run(subtopology, arrived)
         });
         pass.finish(effects);

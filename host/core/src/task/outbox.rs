@@ -31,8 +31,8 @@ impl Outbox {
         }
     }
 
-    /// The rows of each topic as one effect. `spread` tells rows without a key apart, by their sequence in the batch, and the same in a
-    /// replay.
+    /// The rows of each topic as one effect. `spread` tells rows without a key apart, by their
+    /// sequence in the batch, and the same in a replay.
     pub(crate) fn finish(self, plan: &Plan, spread: &dyn Fn(usize) -> u64, effects: &mut Effects) {
         for (topic, flows) in self.topics {
             let (flow, _) = merge(flows.into_iter().map(|flow| (0, flow)).collect());
@@ -40,39 +40,58 @@ impl Outbox {
                 continue;
             }
             let count = plan.partitions[&topic];
-            let keyless = |row: usize| partition_without_key(spread(flow.places.sequence(row)), count);
+            let keyless =
+                |row: usize| partition_without_key(spread(flow.places.sequence(row)), count);
             let keys = flow.rows.keys.iter().enumerate();
             let partitions = keys
                 .map(|(row, key)| key.map_or_else(|| keyless(row), |key| partition(key, count)))
                 .collect();
-            effects.produce.push(Produce { topic, rows: flow.rows, partitions });
+            effects.produce.push(Produce {
+                topic,
+                rows: flow.rows,
+                partitions,
+            });
         }
     }
 }
 
 /// Why the broker would refuse a row; `None`: it would not.
-pub(crate) fn refusal(topic: &str, facts: &TopicFacts, rows: &Batch, row: usize, now: Timestamp) -> Option<String> {
+pub(crate) fn refusal(
+    topic: &str,
+    facts: &TopicFacts,
+    rows: &Batch,
+    row: usize,
+    now: Timestamp,
+) -> Option<String> {
     let (key, value) = (rows.keys.get(row), rows.values.get(row));
     let headers = rows.headers.iter().flat_map(|headers| headers.row(row));
-    let headers: usize =
-        headers.map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len) + HEADER_OVERHEAD).sum();
+    let headers: usize = headers
+        .map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len) + HEADER_OVERHEAD)
+        .sum();
     let bytes = key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len) + headers + ROW_OVERHEAD;
     let most = facts.max_message_bytes as usize;
     if bytes > most {
-        return Some(format!("the row has {bytes} bytes, but topic `{topic}` takes {most} (max.message.bytes)"));
+        return Some(format!(
+            "the row has {bytes} bytes, but topic `{topic}` takes {most} (max.message.bytes)"
+        ));
     }
     if key.is_none() && facts.compacted {
-        return Some(format!("topic `{topic}` is compacted, so each row needs a key, and this one has none"));
+        return Some(format!(
+            "topic `{topic}` is compacted, so each row needs a key, and this one has none"
+        ));
     }
     let timestamp = rows.timestamps[row];
     if timestamp < 0 {
-        return Some(format!("topic `{topic}` takes no timestamp before 1970, and this row has {timestamp} ms"));
+        return Some(format!(
+            "topic `{topic}` takes no timestamp before 1970, and this row has {timestamp} ms"
+        ));
     }
     match facts.max_ahead_ms {
         Some(most) if timestamp.saturating_sub(now.0) > most => {
             let ahead = timestamp.saturating_sub(now.0);
             Some(format!(
-                "the row is stamped {ahead} ms ahead of the clock, but topic `{topic}` takes at most {most} (message.timestamp.after.max.ms)"
+                "the row is stamped {ahead} ms ahead of the clock, but topic `{topic}` takes at \
+                most {most} (message.timestamp.after.max.ms)"
             ))
         }
         _ => None,

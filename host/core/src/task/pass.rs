@@ -1,7 +1,8 @@
 //! A pass: rows go through the nodes of a sub-topology.
 //!
-//! The definition is row by row, depth first, as in Kafka Streams: [`Pass::depth_first`]. [`Pass::in_batches`] gives the same answer
-//! with each node called once for all rows; places make it so. Rows for topics are gathered and leave in the order of places.
+//! The definition is row by row, depth first, as in Kafka Streams: [`Pass::depth_first`].
+//! [`Pass::in_batches`] gives the same answer with each node called once for all rows; places make
+//! it so. Rows for topics are gathered and leave in the order of places.
 
 use crate::functions::Functions;
 use crate::limits::Limits;
@@ -43,7 +44,11 @@ pub(crate) type Arrivals = Vec<(Child, Flow)>;
 
 impl Pass<'_> {
     /// Sends rows through the nodes below, in whichever way the sub-topology needs.
-    pub(crate) fn run(&mut self, subtopology: &Subtopology, arrivals: Arrivals) -> Result<(), Error> {
+    pub(crate) fn run(
+        &mut self,
+        subtopology: &Subtopology,
+        arrivals: Arrivals,
+    ) -> Result<(), Error> {
         if subtopology.row_by_row {
             self.depth_first(arrivals)
         } else {
@@ -59,7 +64,9 @@ impl Pass<'_> {
                 pending[child.node.0 as usize].push((child.input, flow));
             }
         };
-        arrivals.into_iter().for_each(|(child, flow)| arrive(&mut pending, child, flow));
+        arrivals
+            .into_iter()
+            .for_each(|(child, flow)| arrive(&mut pending, child, flow));
         let topology = self.topology;
         for &id in nodes {
             let flows = std::mem::take(&mut pending[id.0 as usize]);
@@ -69,14 +76,18 @@ impl Pass<'_> {
             let (flow, inputs) = merge(flows);
             let emitted = operator::run(self, id, flow.rows, &inputs, &flow.places)?;
             let (flow, ports) = emitted.into_flow(flow.places);
-            spread(topology.node(id), flow, &ports, &mut |child, flow| arrive(&mut pending, child, flow));
+            spread(topology.node(id), flow, &ports, &mut |child, flow| {
+                arrive(&mut pending, child, flow)
+            });
         }
         Ok(())
     }
 
     /// Row after row, each all the way down before the next.
     fn depth_first(&mut self, arrivals: Arrivals) -> Result<(), Error> {
-        let rows = |(number, (_, flow)): (usize, &(Child, Flow))| (0..flow.rows.len()).map(move |row| (number, row));
+        let rows = |(number, (_, flow)): (usize, &(Child, Flow))| {
+            (0..flow.rows.len()).map(move |row| (number, row))
+        };
         let mut order: Vec<(usize, usize)> = arrivals.iter().enumerate().flat_map(rows).collect();
         let place = |&(number, row): &(usize, usize)| arrivals[number].1.places.row(row);
         order.sort_by(|one, other| compare(place(one), place(other)));
@@ -88,13 +99,21 @@ impl Pass<'_> {
     }
 
     fn descend(&mut self, child: Child, flow: Flow) -> Result<(), Error> {
-        let emitted = operator::run(self, child.node, flow.rows, &Inputs::All(child.input), &flow.places)?;
+        let emitted = operator::run(
+            self,
+            child.node,
+            flow.rows,
+            &Inputs::All(child.input),
+            &flow.places,
+        )?;
         let (made, ports) = emitted.into_flow(flow.places);
         let node = self.topology.node(child.node);
         for row in 0..made.rows.len() {
             let port: Vec<u8> = ports.get(row).copied().into_iter().collect();
             let mut below = Vec::new();
-            spread(node, one_row(&made, row), &port, &mut |child, flow| below.push((child, flow)));
+            spread(node, one_row(&made, row), &port, &mut |child, flow| {
+                below.push((child, flow))
+            });
             for (child, flow) in below {
                 self.descend(child, flow)?;
             }
@@ -106,7 +125,9 @@ impl Pass<'_> {
     pub(crate) fn spread_below(&self, id: NodeId, emitted: Emitted, places: Places) -> Arrivals {
         let mut arrivals = Vec::new();
         let (flow, ports) = emitted.into_flow(places);
-        spread(self.topology.node(id), flow, &ports, &mut |child, flow| arrivals.push((child, flow)));
+        spread(self.topology.node(id), flow, &ports, &mut |child, flow| {
+            arrivals.push((child, flow))
+        });
         arrivals
     }
 
@@ -125,28 +146,43 @@ impl Pass<'_> {
         self.outbox.finish(self.plan, &spread, effects);
         let mut failed = self.failed;
         failed.sort_by(|one, other| compare(&one.place, &other.place));
-        effects.dead_letters.extend(failed.into_iter().map(|failed| failed.letter));
+        effects
+            .dead_letters
+            .extend(failed.into_iter().map(|failed| failed.letter));
     }
 }
 
 fn one_row(flow: &Flow, row: usize) -> Flow {
     let only = [u32::try_from(row).expect("a batch is numbered in u32")];
-    Flow { rows: flow.rows.select(&only), places: flow.places.select(&only) }
+    Flow {
+        rows: flow.rows.select(&only),
+        places: flow.places.select(&only),
+    }
 }
 
-/// Hands a node's rows to the readers of their ports. The last reader gets the rows themselves, others a copy.
+/// Hands a node's rows to the readers of their ports. The last reader gets the rows themselves,
+/// others a copy.
 fn spread(node: &Node, flow: Flow, ports: &[u8], arrive: &mut dyn FnMut(Child, Flow)) {
     if node.children.len() == 1 {
         spread_port(&node.children[0], flow, arrive);
         return;
     }
     for (port, children) in node.children.iter().enumerate() {
-        let here = |row: &u32| ports.get(*row as usize).is_none_or(|&p| usize::from(p) == port);
+        let here = |row: &u32| {
+            ports
+                .get(*row as usize)
+                .is_none_or(|&p| usize::from(p) == port)
+        };
         let count = u32::try_from(flow.rows.len()).expect("a batch is numbered in u32");
         // Without ports all rows leave by port 0.
-        let rows: Vec<u32> = (0..count).filter(|row| here(row) && (port == 0 || !ports.is_empty())).collect();
+        let rows: Vec<u32> = (0..count)
+            .filter(|row| here(row) && (port == 0 || !ports.is_empty()))
+            .collect();
         if !rows.is_empty() && !children.is_empty() {
-            let part = Flow { rows: flow.rows.select(&rows), places: flow.places.select(&rows) };
+            let part = Flow {
+                rows: flow.rows.select(&rows),
+                places: flow.places.select(&rows),
+            };
             spread_port(children, part, arrive);
         }
     }
@@ -158,20 +194,40 @@ fn spread_port(children: &[Child], flow: Flow, arrive: &mut dyn FnMut(Child, Flo
         [only] => arrive(*only, flow),
         [others @ .., last] => {
             for (level, child) in (0_u32..).zip(others) {
-                arrive(*child, Flow { rows: flow.rows.clone(), places: flow.places.with_level(level) });
+                arrive(
+                    *child,
+                    Flow {
+                        rows: flow.rows.clone(),
+                        places: flow.places.with_level(level),
+                    },
+                );
             }
             let level = u32::try_from(others.len()).expect("the number of nodes is checked");
             let places = flow.places.with_level(level);
-            arrive(*last, Flow { rows: flow.rows, places });
+            arrive(
+                *last,
+                Flow {
+                    rows: flow.rows,
+                    places,
+                },
+            );
         }
     }
 }
 
 /// The rows that a task read, for the nodes that read their topics.
 pub(crate) fn arrivals(readers: &[NodeId], rows: &Batch, places: Places) -> Arrivals {
-    let children: Vec<Child> = readers.iter().map(|&node| Child { node, input: 0 }).collect();
+    let children: Vec<Child> = readers
+        .iter()
+        .map(|&node| Child { node, input: 0 })
+        .collect();
     let mut arrivals = Vec::new();
-    let flow = Flow { rows: rows.clone(), places };
-    spread_port(&children, flow, &mut |child, flow| arrivals.push((child, flow)));
+    let flow = Flow {
+        rows: rows.clone(),
+        places,
+    };
+    spread_port(&children, flow, &mut |child, flow| {
+        arrivals.push((child, flow))
+    });
     arrivals
 }

@@ -1,7 +1,8 @@
 //! Schedules: when a processor's punctuations are due.
 //!
-//! By stream time the first is due at 0, the next at the first multiple of the interval above stream time; by the wall clock the
-//! first is due an interval after the task began. A jump over several intervals makes one punctuation.
+//! By stream time the first is due at 0, the next at the first multiple of the interval above
+//! stream time; by the wall clock the first is due an interval after the task began. A jump over
+//! several intervals makes one punctuation.
 
 use crate::topology::description::{Clock, Schedule};
 use crate::topology::{NodeId, Operation, Topology};
@@ -30,7 +31,12 @@ impl Schedules {
             if let Operation::Process { schedules, .. } = &topology.node(node).operation {
                 due.extend((0..).zip(schedules).map(|(number, &schedule)| {
                     let at = (schedule.clock == Clock::StreamTime).then_some(0);
-                    Due { node, number, schedule, at }
+                    Due {
+                        node,
+                        number,
+                        schedule,
+                        at,
+                    }
                 }));
             }
         }
@@ -39,7 +45,11 @@ impl Schedules {
 
     /// The next time at which one of this clock is due.
     pub(super) fn next(&self, clock: Clock) -> Option<i64> {
-        self.due.iter().filter(|due| due.schedule.clock == clock).filter_map(|due| due.at).min()
+        self.due
+            .iter()
+            .filter(|due| due.schedule.clock == clock)
+            .filter_map(|due| due.at)
+            .min()
     }
 
     /// The wall clock begins, unless it has begun.
@@ -57,10 +67,15 @@ impl Schedules {
     /// Those that are due at this time, which are next due later.
     pub(super) fn take_due(&mut self, clock: Clock, now: i64) -> Vec<(NodeId, u32)> {
         let mut taken = Vec::new();
-        for due in self.due.iter_mut().filter(|due| due.schedule.clock == clock) {
+        for due in self
+            .due
+            .iter_mut()
+            .filter(|due| due.schedule.clock == clock)
+        {
             if let Some(at) = due.at.filter(|&at| at <= now) {
                 let missed = (now - at) / due.schedule.interval;
-                due.at = Some(at.saturating_add((missed + 1).saturating_mul(due.schedule.interval)));
+                due.at =
+                    Some(at.saturating_add((missed + 1).saturating_mul(due.schedule.interval)));
                 taken.push((due.node, due.number));
             }
         }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use crate::functions::{Failure, Functions, Request, Response};
 use crate::limits::Limits;
+use crate::operator::{OperatorState, Timed};
 use crate::partitioner::partition;
 use crate::query;
 use crate::record::Batch;
 use crate::restore;
-use crate::store::{Backend, StoreId};
+use crate::store::{Backend, Overlay, StoreId};
 use crate::task::{Commit, DeadLetter, Effects, Progress, Task, TaskId};
 use crate::time::Timestamp;
 use crate::topology::description::{Description, RouteKey, RouteKind};
@@ -41,7 +42,8 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// The service on topics of `partitions` partitions each. Errors: all that is wrong with the topology.
+    /// The service on topics of `partitions` partitions each. Errors: all that is wrong with the
+    /// topology.
     pub fn new(
         service: &str,
         description: &Description,
@@ -49,7 +51,14 @@ impl Driver {
         functions: impl Functions + 'static,
     ) -> Result<Driver, Errors> {
         let topics = BTreeMap::new();
-        Driver::with(service, description, &topics, partitions, Limits::default(), Box::new(functions))
+        Driver::with(
+            service,
+            description,
+            &topics,
+            partitions,
+            Limits::default(),
+            Box::new(functions),
+        )
     }
 
     /// As [`Driver::new`], with what is special about some topics, and other limits.
@@ -61,11 +70,37 @@ impl Driver {
         limits: Limits,
         functions: Box<dyn Functions>,
     ) -> Result<Driver, Errors> {
-        let topology = Arc::new(compile(service, description)?);
+        Driver::of(
+            compile(service, description)?,
+            facts,
+            partitions,
+            limits,
+            functions,
+        )
+    }
+
+    /// As [`Driver::with`], for a topology that is compiled already.
+    pub fn of(
+        topology: Topology,
+        facts: &BTreeMap<String, TopicFacts>,
+        partitions: u32,
+        limits: Limits,
+        functions: Box<dyn Functions>,
+    ) -> Result<Driver, Errors> {
+        let topology = Arc::new(topology);
         let mut all = facts.clone();
-        let named = [topology.source_topics(), topology.sink_topics(), topology.global_topics()];
+        let named = [
+            topology.source_topics(),
+            topology.sink_topics(),
+            topology.global_topics(),
+        ];
         for topic in named.into_iter().flatten() {
-            let usual = TopicFacts { partitions, max_message_bytes: 1_048_588, compacted: false, max_ahead_ms: None };
+            let usual = TopicFacts {
+                partitions,
+                max_message_bytes: 1_048_588,
+                compacted: false,
+                max_ahead_ms: None,
+            };
             all.entry(topic.to_owned()).or_insert(usual);
         }
         let plan = Arc::new(topology.plan(&all)?);
@@ -98,10 +133,17 @@ impl Driver {
 
     /// A topic to write to.
     pub fn input(&mut self, topic: &str) -> Input<'_> {
-        Input { driver: self, topic: topic.to_owned(), timestamp: None, partition: None, headers: Vec::new() }
+        Input {
+            driver: self,
+            topic: topic.to_owned(),
+            timestamp: None,
+            partition: None,
+            headers: Vec::new(),
+        }
     }
 
-    /// The rows that were committed to a topic since the last look, in the order in which they were produced.
+    /// The rows that were committed to a topic since the last look, in the order in which they were
+    /// produced.
     pub fn output(&mut self, topic: &str) -> Vec<Row> {
         self.topics.take_unread(topic)
     }
@@ -122,7 +164,8 @@ impl Driver {
         self.run();
     }
 
-    /// From now on nothing is committed before [`Driver::commit`]; rows for other sub-topologies wait, too.
+    /// From now on nothing is committed before [`Driver::commit`]; rows for other sub-topologies
+    /// wait, too.
     pub fn hold_commits(&mut self) {
         self.holding = true;
     }
@@ -154,20 +197,32 @@ impl Driver {
     /// Ends the transaction: effects become rows, writes become committed state.
     pub fn commit(&mut self) {
         for number in 0..self.tasks.len() {
-            let Commit { positions, changelog } = self.tasks[number].prepare_commit();
+            let Commit {
+                positions,
+                changelog,
+            } = self.tasks[number].prepare_commit();
             let id = self.tasks[number].id();
             let mut ends = Vec::new();
             for (store, rows) in changelog {
-                let topic = self.topology.store(store).changelog.topic().expect("only logged stores have rows").to_owned();
+                let topic = self
+                    .topology
+                    .store(store)
+                    .changelog
+                    .topic()
+                    .expect("only logged stores have rows")
+                    .to_owned();
                 self.append(&topic, &rows, &vec![id.partition; rows.len()]);
                 let end = self.topics.end(&topic, id.partition);
                 ends.push((store, i64::try_from(end).expect("a test has few rows")));
             }
             for (position, metadata) in positions {
                 assert!(metadata.len() < 4096, "a broker takes no longer metadata");
-                self.positions.insert((id, position.topic), (position.offset, metadata));
+                self.positions
+                    .insert((id, position.topic), (position.offset, metadata));
             }
-            self.tasks[number].finish_commit(&ends).expect("memory does not fail");
+            self.tasks[number]
+                .finish_commit(&ends)
+                .expect("memory does not fail");
         }
         let effects = std::mem::take(&mut self.effects);
         for produce in effects.produce {
@@ -176,7 +231,8 @@ impl Driver {
         self.dead_letters.extend(effects.dead_letters);
     }
 
-    /// The process dies: what was not committed never happened, and every task begins anew from what was.
+    /// The process dies: what was not committed never happened, and every task begins anew from
+    /// what was.
     pub fn crash(&mut self) {
         self.effects = Effects::default();
         self.start();
@@ -194,7 +250,9 @@ impl Driver {
                     continue;
                 }
                 backend.lock().wipe(id).expect("memory does not fail");
-                let Some(topic) = store.changelog.topic() else { continue };
+                let Some(topic) = store.changelog.topic() else {
+                    continue;
+                };
                 let until = match self.positions.get(&(task, topic.to_owned())) {
                     Some((offset, _)) => usize::try_from(*offset).expect("offsets begin at 0"),
                     None if matches!(store.changelog, crate::topology::Changelog::Source(_)) => 0,
@@ -202,8 +260,14 @@ impl Driver {
                 };
                 let (rows, _) = self.topics.read(topic, task.partition, 0);
                 let kept: Vec<u32> = (0..).take(until.min(rows.len())).collect();
-                let writes = restore::writes(&rows.select(&kept), i64::try_from(until).expect("a test has few rows"));
-                backend.lock().commit(&[(id, writes)]).expect("memory does not fail");
+                let writes = restore::writes(
+                    &rows.select(&kept),
+                    i64::try_from(until).expect("a test has few rows"),
+                );
+                backend
+                    .lock()
+                    .commit(&[(id, writes)])
+                    .expect("memory does not fail");
             }
         }
         self.crash();
@@ -211,21 +275,76 @@ impl Driver {
 
     /// The committed entries of a store, over all its tasks, by the bytes of their keys.
     pub fn store(&self, name: &str) -> Vec<(Vec<u8>, Vec<u8>, i64)> {
-        let id = self.topology.store_named(name).unwrap_or_else(|| panic!("no store is called `{name}`"));
+        let id = self
+            .topology
+            .store_named(name)
+            .unwrap_or_else(|| panic!("no store is called `{name}`"));
         let mut entries = Vec::new();
         for backend in self.backends.iter().chain([&self.global]) {
             let range = crate::operator::half_open(None, None);
-            let read = backend.lock().range(id, range, &mut |key, value, timestamp| {
-                entries.push((key.to_vec(), value.to_vec(), timestamp));
-                std::ops::ControlFlow::Continue(())
-            });
+            let read = backend
+                .lock()
+                .range(id, range, &mut |key, value, timestamp| {
+                    entries.push((key.to_vec(), value.to_vec(), timestamp));
+                    std::ops::ControlFlow::Continue(())
+                });
             read.expect("memory does not fail");
         }
         entries.sort();
         entries
     }
 
-    /// Asks the service as an HTTP client would. A command is committed before its answer is given; a query that has no answer yet is
+    /// The committed windows of an aggregate's store, over all tasks: key, start, value, timestamp.
+    pub fn windows(&self, name: &str) -> Vec<(Vec<u8>, i64, Vec<u8>, i64)> {
+        let mut windows = Vec::new();
+        self.timed(name, &mut |timed, overlay| {
+            let Timed::Windows(store) = timed else {
+                panic!("store `{name}` has no windows")
+            };
+            let all = store.all(overlay).expect("memory does not fail");
+            windows.extend(
+                all.into_iter()
+                    .map(|w| (w.key, w.start, w.value, w.timestamp)),
+            );
+        });
+        windows.sort();
+        windows
+    }
+
+    /// The committed sessions of an aggregate's store, over all tasks: key, start, end, value.
+    pub fn sessions(&self, name: &str) -> Vec<(Vec<u8>, i64, i64, Vec<u8>)> {
+        let mut sessions = Vec::new();
+        self.timed(name, &mut |timed, overlay| {
+            let Timed::Sessions(store) = timed else {
+                panic!("store `{name}` has no sessions")
+            };
+            let all = store.all(overlay).expect("memory does not fail");
+            sessions.extend(all.into_iter().map(|s| (s.key, s.start, s.end, s.value)));
+        });
+        sessions.sort();
+        sessions
+    }
+
+    fn timed(&self, name: &str, look: &mut dyn FnMut(&mut Timed, &mut Overlay)) {
+        let id = self
+            .topology
+            .store_named(name)
+            .unwrap_or_else(|| panic!("no store is called `{name}`"));
+        let owner = self
+            .topology
+            .nodes()
+            .iter()
+            .find(|node| node.operation.writes().contains(&id));
+        let owner = owner.unwrap_or_else(|| panic!("store `{name}` is no operator's own"));
+        let shared = vec![false; self.topology.stores().len()];
+        for number in 0..self.tasks.len() {
+            let mut overlay = Overlay::new(Box::new(self.backend(number)), &shared);
+            look(&mut OperatorState::new(owner).timed, &mut overlay);
+        }
+    }
+
+    /// Asks the service as an HTTP client would. A command is committed before its answer is given;
+    /// a query that has no answer yet is
     /// `None`.
     pub fn request(&mut self, method: &str, path: &str, body: &[u8]) -> Option<Response> {
         self.requests += 1;
@@ -239,7 +358,8 @@ impl Driver {
         self.ask(request, path)
     }
 
-    /// As [`Driver::request`], with headers and all else as the test wants; `path` may have a query.
+    /// As [`Driver::request`], with headers and all else as the test wants; `path` may have a
+    /// query.
     pub fn ask(&mut self, mut request: Request, path: &str) -> Option<Response> {
         let topology = Arc::clone(&self.topology);
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
@@ -248,18 +368,38 @@ impl Driver {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             request.query.push((name.to_owned(), value.to_owned()));
         }
-        let found = topology.routes().iter().enumerate().filter(|(_, route)| route.method == request.method);
-        let found = found.filter_map(|(number, route)| Some((number, route, route.match_path(path)?)));
-        let Some((number, route, parameters)) = found.min_by_key(|(_, route, _)| route.precedence()) else {
-            return Some(Response { status: 404, ..Response::default() });
+        let found = topology
+            .routes()
+            .iter()
+            .enumerate()
+            .filter(|(_, route)| route.method == request.method);
+        let found =
+            found.filter_map(|(number, route)| Some((number, route, route.match_path(path)?)));
+        let Some((number, route, parameters)) =
+            found.min_by_key(|(_, route, _)| route.precedence())
+        else {
+            return Some(Response {
+                status: 404,
+                ..Response::default()
+            });
         };
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         request.parameters = parameters.iter().map(owned).collect();
         let key = match &route.key {
             RouteKey::Parameter(name) => {
-                debug_assert!(route.segments.contains(&Segment::Parameter(name.clone())), "checked by compile");
-                let found = request.parameters.iter().find(|(parameter, _)| parameter == name);
-                found.expect("the route's path names it").1.clone().into_bytes()
+                debug_assert!(
+                    route.segments.contains(&Segment::Parameter(name.clone())),
+                    "checked by compile"
+                );
+                let found = request
+                    .parameters
+                    .iter()
+                    .find(|(parameter, _)| parameter == name);
+                found
+                    .expect("the route's path names it")
+                    .1
+                    .clone()
+                    .into_bytes()
             }
             RouteKey::Function(function) => match self.functions.locate(*function, &request) {
                 Ok(Ok(key)) => key,
@@ -269,8 +409,16 @@ impl Driver {
         };
         let subtopology = route.subtopology.unwrap_or_default();
         let partition = partition(&key, self.plan.tasks_of(subtopology).max(1));
-        let id = TaskId { subtopology, partition };
-        let task = self.plan.tasks.iter().position(|&task| task == id).expect("a route's tasks are there");
+        let id = TaskId {
+            subtopology,
+            partition,
+        };
+        let task = self
+            .plan
+            .tasks
+            .iter()
+            .position(|&task| task == id)
+            .expect("a route's tasks are there");
         match route.kind {
             RouteKind::Command => {
                 let (now, functions, effects) = (self.now, &mut *self.functions, &mut self.effects);
@@ -284,19 +432,39 @@ impl Driver {
             }
             RouteKind::Query => {
                 let backend = self.backend(task);
-                let answer = query::answer(&topology, route, &request, &backend, &mut *self.functions, &self.limits);
+                let answer = query::answer(
+                    &topology,
+                    route,
+                    &request,
+                    &backend,
+                    &mut *self.functions,
+                    &self.limits,
+                );
                 answer.map_or_else(|failure| Some(trapped(&failure)), |answer| answer.response)
             }
         }
     }
 
     pub(super) fn partitions(&self, topic: &str) -> u32 {
-        *self.plan.partitions.get(topic).unwrap_or_else(|| panic!("the service has nothing to do with topic `{topic}`"))
+        *self
+            .plan
+            .partitions
+            .get(topic)
+            .unwrap_or_else(|| panic!("the service has nothing to do with topic `{topic}`"))
     }
 
     fn backend(&self, task: usize) -> TaskBackend {
-        let is_global = self.topology.stores().iter().map(|store| store.global).collect();
-        TaskBackend { own: self.backends[task].clone(), global: self.global.clone(), is_global }
+        let is_global = self
+            .topology
+            .stores()
+            .iter()
+            .map(|store| store.global)
+            .collect();
+        TaskBackend {
+            own: self.backends[task].clone(),
+            global: self.global.clone(),
+            is_global,
+        }
     }
 
     /// Builds all tasks from what is committed.
@@ -306,11 +474,21 @@ impl Driver {
             .map(|number| {
                 let (topology, plan) = (Arc::clone(&self.topology), Arc::clone(&self.plan));
                 let id = self.plan.tasks[number];
-                let mut task = Task::new(topology, plan, id, Box::new(self.backend(number)), self.limits.clone());
+                let mut task = Task::new(
+                    topology,
+                    plan,
+                    id,
+                    Box::new(self.backend(number)),
+                    self.limits.clone(),
+                );
                 for topic in task.inputs().to_vec() {
                     if let Some((offset, metadata)) = self.positions.get(&(id, topic.clone())) {
-                        task.resume(&topic, *offset, metadata).expect("the driver keeps what the task wrote");
-                        self.fed.insert((id, topic), usize::try_from(*offset).expect("offsets begin at 0"));
+                        task.resume(&topic, *offset, metadata)
+                            .expect("the driver keeps what the task wrote");
+                        self.fed.insert(
+                            (id, topic),
+                            usize::try_from(*offset).expect("offsets begin at 0"),
+                        );
                     }
                 }
                 task
@@ -334,14 +512,26 @@ impl Driver {
     }
 
     fn feed_global_tables(&mut self) {
-        for (number, store) in self.topology.stores().iter().enumerate().filter(|(_, store)| store.global) {
+        for (number, store) in self
+            .topology
+            .stores()
+            .iter()
+            .enumerate()
+            .filter(|(_, store)| store.global)
+        {
             let id = StoreId(u32::try_from(number).expect("the number of stores is checked"));
-            let topic = store.changelog.topic().expect("a global table has its topic");
+            let topic = store
+                .changelog
+                .topic()
+                .expect("a global table has its topic");
             for partition in 0..self.plan.partitions[topic] {
                 let (rows, _) = self.topics.read(topic, partition, 0);
                 let end = i64::try_from(rows.len()).expect("a test has few rows");
                 let writes = restore::writes(&rows, end);
-                self.global.lock().commit(&[(id, writes)]).expect("memory does not fail");
+                self.global
+                    .lock()
+                    .commit(&[(id, writes)])
+                    .expect("memory does not fail");
             }
         }
     }
@@ -351,7 +541,8 @@ impl Driver {
         let mut any = false;
         let mut turn: VecDeque<usize> = (0..self.tasks.len()).collect();
         while let Some(number) = turn.pop_front() {
-            let progress = self.tasks[number].step(self.now, &mut *self.functions, &mut self.effects);
+            let progress =
+                self.tasks[number].step(self.now, &mut *self.functions, &mut self.effects);
             if let Progress::Rows(_) = progress.expect("memory and closures do not fail") {
                 any = true;
                 turn.push_back(number);
@@ -373,5 +564,9 @@ impl Driver {
 }
 
 fn trapped(failure: &Failure) -> Response {
-    Response { status: 500, body: failure.to_string().into_bytes(), ..Response::default() }
+    Response {
+        status: 500,
+        body: failure.to_string().into_bytes(),
+        ..Response::default()
+    }
 }

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use crate::functions::{
-    Combined, Failure, Folded, FunctionId, Functions, Outcome, Output, Rejection, Request, Response, State, Step,
-    Steps, Updated,
+    Combined, Failure, Folded, FunctionId, Functions, Outcome, Output, Rejection, Request,
+    Response, State, Step, Steps, Updated,
 };
 use crate::record::{Batch, Column};
 
@@ -76,7 +76,11 @@ impl Closures {
     }
 
     /// A keyed processor of state and row.
-    pub fn update(mut self, id: u32, f: impl FnMut(&mut Option<Vec<u8>>, RowView<'_>) -> Made + 'static) -> Self {
+    pub fn update(
+        mut self,
+        id: u32,
+        f: impl FnMut(&mut Option<Vec<u8>>, RowView<'_>) -> Made + 'static,
+    ) -> Self {
         self.updates.insert(id, Box::new(f));
         self
     }
@@ -102,7 +106,11 @@ impl Closures {
     }
 
     /// The key of a request.
-    pub fn locate(mut self, id: u32, f: impl FnMut(&Request) -> Result<Vec<u8>, Response> + 'static) -> Self {
+    pub fn locate(
+        mut self,
+        id: u32,
+        f: impl FnMut(&Request) -> Result<Vec<u8>, Response> + 'static,
+    ) -> Self {
         self.locates.insert(id, Box::new(f));
         self
     }
@@ -129,11 +137,16 @@ impl Closures {
 }
 
 fn find<T>(all: &mut HashMap<u32, T>, id: FunctionId) -> Result<&mut T, Failure> {
-    all.get_mut(&id.0).ok_or_else(|| Failure::Host(format!("no closure has number {} of this kind", id.0)))
+    all.get_mut(&id.0)
+        .ok_or_else(|| Failure::Host(format!("no closure has number {} of this kind", id.0)))
 }
 
 fn view(rows: &Batch, row: usize) -> RowView<'_> {
-    RowView { key: rows.keys.get(row), value: rows.values.get(row), timestamp: rows.timestamps[row] }
+    RowView {
+        key: rows.keys.get(row),
+        value: rows.values.get(row),
+        timestamp: rows.timestamps[row],
+    }
 }
 
 fn row_number(row: usize) -> u32 {
@@ -141,13 +154,19 @@ fn row_number(row: usize) -> u32 {
 }
 
 fn trap(reason: &str) -> Failure {
-    Failure::Trapped { reason: reason.to_owned(), backtrace: "here".to_owned() }
+    Failure::Trapped {
+        reason: reason.to_owned(),
+        backtrace: "here".to_owned(),
+    }
 }
 
 fn refuse(row: usize, reason: String) -> Result<Rejection, Failure> {
     match reason.strip_prefix("trap:") {
         Some(reason) => Err(trap(reason)),
-        None => Ok(Rejection { row: row_number(row), reason }),
+        None => Ok(Rejection {
+            row: row_number(row),
+            reason,
+        }),
     }
 }
 
@@ -156,7 +175,9 @@ fn add(output: &mut Output, rows: &Batch, row: usize, made: Made) -> Result<(), 
         Err(reason) => output.rejected.push(refuse(row, reason)?),
         Ok(made) => {
             for (key, value, port) in made {
-                output.rows.push(key.as_deref(), value.as_deref(), rows.timestamps[row]);
+                output
+                    .rows
+                    .push(key.as_deref(), value.as_deref(), rows.timestamps[row]);
                 output.origins.push(row_number(row));
                 output.ports.push(port);
             }
@@ -209,12 +230,25 @@ impl Functions for Closures {
             let row = steps.rows[step] as usize;
             let state = |number: u32, made: &Column| -> Option<Vec<u8>> {
                 let number = number as usize;
-                let found = if number < states.len() { states.get(number) } else { made.get(number - states.len()) };
+                let found = if number < states.len() {
+                    states.get(number)
+                } else {
+                    made.get(number - states.len())
+                };
                 found.map(<[u8]>::to_vec)
             };
-            let left = (steps.left[step] != Steps::NO_STATE).then(|| state(steps.left[step], &folded.states)).flatten();
-            let right = (steps.kinds[step] == Step::Merge).then(|| state(steps.right[step], &folded.states)).flatten();
-            match f(steps.kinds[step], left.as_deref(), right.as_deref(), view(input, row)) {
+            let left = (steps.left[step] != Steps::NO_STATE)
+                .then(|| state(steps.left[step], &folded.states))
+                .flatten();
+            let right = (steps.kinds[step] == Step::Merge)
+                .then(|| state(steps.right[step], &folded.states))
+                .flatten();
+            match f(
+                steps.kinds[step],
+                left.as_deref(),
+                right.as_deref(),
+                view(input, row),
+            ) {
                 Ok(value) => folded.states.push(value.as_deref()),
                 Err(reason) => {
                     folded.rejected = Some(refuse(row, reason)?);
@@ -236,12 +270,23 @@ impl Functions for Closures {
         states: &Column,
     ) -> Result<Updated, Failure> {
         let f = find(&mut self.updates, function)?;
-        let mut current: Vec<Option<Vec<u8>>> = states.iter().map(|state| state.map(<[u8]>::to_vec)).collect();
+        let mut current: Vec<Option<Vec<u8>>> = states
+            .iter()
+            .map(|state| state.map(<[u8]>::to_vec))
+            .collect();
         let mut output = Output::default();
         for (row, &group) in groups.iter().enumerate() {
-            add(&mut output, input, row, f(&mut current[group as usize], view(input, row)))?;
+            add(
+                &mut output,
+                input,
+                row,
+                f(&mut current[group as usize], view(input, row)),
+            )?;
         }
-        Ok(Updated { output, states: current.iter().map(Option::as_deref).collect() })
+        Ok(Updated {
+            output,
+            states: current.iter().map(Option::as_deref).collect(),
+        })
     }
 
     fn process(
@@ -269,10 +314,18 @@ impl Functions for Closures {
     ) -> Result<Output, Failure> {
         let rows = find(&mut self.punctuations, function)?(schedule, at, state)?;
         let origins = vec![0; rows.len()];
-        Ok(Output { rows, origins, ..Output::default() })
+        Ok(Output {
+            rows,
+            origins,
+            ..Output::default()
+        })
     }
 
-    fn locate(&mut self, function: FunctionId, request: &Request) -> Result<Result<Vec<u8>, Response>, Failure> {
+    fn locate(
+        &mut self,
+        function: FunctionId,
+        request: &Request,
+    ) -> Result<Result<Vec<u8>, Response>, Failure> {
         Ok(find(&mut self.locates, function)?(request))
     }
 
@@ -283,7 +336,11 @@ impl Functions for Closures {
         state: &mut dyn State,
     ) -> Result<Vec<Outcome>, Failure> {
         let f = find(&mut self.handles, function)?;
-        requests.iter().enumerate().map(|(row, request)| f(row_number(row), request, state)).collect()
+        requests
+            .iter()
+            .enumerate()
+            .map(|(row, request)| f(row_number(row), request, state))
+            .collect()
     }
 
     fn answer(

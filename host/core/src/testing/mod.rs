@@ -1,7 +1,8 @@
 //! The driver: the real engine with time, topics and transactions in a test's hands.
 //!
-//! Like Kafka Streams' TopologyTestDriver, but with several partitions, commits and crashes. Rows that are sent run through until
-//! everything stands still; each round is one transaction, unless the test holds commits back.
+//! Like Kafka Streams' TopologyTestDriver, but with several partitions, commits and crashes. Rows
+//! that are sent run through until everything stands still; each round is one transaction, unless
+//! the test holds commits back.
 
 mod driver;
 mod functions;

@@ -1,4 +1,5 @@
-//! Committed state that outlives its tasks, so that a crash can be tried: one backend a task, one for all global tables.
+//! Committed state that outlives its tasks, so that a crash can be tried: one backend a task, one
+//! for all global tables.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -25,7 +26,11 @@ pub(super) struct TaskBackend {
 
 impl TaskBackend {
     fn of(&self, store: StoreId) -> MutexGuard<'_, MemoryBackend> {
-        if self.is_global[store.0 as usize] { self.global.lock() } else { self.own.lock() }
+        if self.is_global[store.0 as usize] {
+            self.global.lock()
+        } else {
+            self.own.lock()
+        }
     }
 }
 
@@ -34,7 +39,12 @@ impl Backend for TaskBackend {
         self.of(store).get_many(store, keys)
     }
 
-    fn range(&self, store: StoreId, range: KeyRange<'_>, visit: &mut Visit<'_>) -> Result<(), Error> {
+    fn range(
+        &self,
+        store: StoreId,
+        range: KeyRange<'_>,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), Error> {
         self.of(store).range(store, range, visit)
     }
 

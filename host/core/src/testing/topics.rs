@@ -32,12 +32,20 @@ pub(super) struct Topics {
 
 impl Topics {
     pub(super) fn append(&mut self, topic: &str, row: Row) {
-        self.unread.entry(topic.to_owned()).or_default().push(row.clone());
-        self.partitions.entry((topic.to_owned(), row.partition)).or_default().push(row);
+        self.unread
+            .entry(topic.to_owned())
+            .or_default()
+            .push(row.clone());
+        self.partitions
+            .entry((topic.to_owned(), row.partition))
+            .or_default()
+            .push(row);
     }
 
     pub(super) fn end(&self, topic: &str, partition: u32) -> usize {
-        self.partitions.get(&(topic.to_owned(), partition)).map_or(0, Vec::len)
+        self.partitions
+            .get(&(topic.to_owned(), partition))
+            .map_or(0, Vec::len)
     }
 
     /// Rows from an offset on, with their offsets.
@@ -58,8 +66,16 @@ impl Topics {
 }
 
 pub(super) fn push(batch: &mut Batch, row: &Row) {
-    let headers = row.headers.iter().map(|(name, value)| (name.as_str(), value.as_deref()));
-    batch.push_with_headers(row.key.as_deref(), row.value.as_deref(), row.timestamp, headers);
+    let headers = row
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_deref()));
+    batch.push_with_headers(
+        row.key.as_deref(),
+        row.value.as_deref(),
+        row.timestamp,
+        headers,
+    );
 }
 
 /// Row `row` of a batch, for a partition.
@@ -69,7 +85,9 @@ pub(super) fn row_of(batch: &Batch, row: usize, partition: u32) -> Row {
         key: batch.keys.get(row).map(<[u8]>::to_vec),
         value: batch.values.get(row).map(<[u8]>::to_vec),
         timestamp: batch.timestamps[row],
-        headers: headers.map(|(name, value)| (name.to_owned(), value.map(<[u8]>::to_vec))).collect(),
+        headers: headers
+            .map(|(name, value)| (name.to_owned(), value.map(<[u8]>::to_vec)))
+            .collect(),
         partition,
     }
 }
@@ -116,12 +134,30 @@ impl Input<'_> {
 
 impl<'d> Input<'d> {
     fn write(self, key: Option<&[u8]>, value: Option<&[u8]>) -> &'d mut Driver {
-        let Input { driver, topic, timestamp, partition: chosen, headers } = self;
+        let Input {
+            driver,
+            topic,
+            timestamp,
+            partition: chosen,
+            headers,
+        } = self;
         let count = driver.partitions(&topic);
-        let keyless = || partition_without_key(u64::try_from(driver.topics.end(&topic, 0)).unwrap_or_default(), count);
-        let partition = chosen.unwrap_or_else(|| key.map_or_else(keyless, |key| partition(key, count)));
+        let keyless = || {
+            partition_without_key(
+                u64::try_from(driver.topics.end(&topic, 0)).unwrap_or_default(),
+                count,
+            )
+        };
+        let partition =
+            chosen.unwrap_or_else(|| key.map_or_else(keyless, |key| partition(key, count)));
         let timestamp = timestamp.unwrap_or(driver.now.0);
-        let row = Row { key: key.map(<[u8]>::to_vec), value: value.map(<[u8]>::to_vec), timestamp, headers, partition };
+        let row = Row {
+            key: key.map(<[u8]>::to_vec),
+            value: value.map(<[u8]>::to_vec),
+            timestamp,
+            headers,
+            partition,
+        };
         driver.topics.append(&topic, row);
         driver
     }

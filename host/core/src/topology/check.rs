@@ -1,6 +1,7 @@
 //! The checks of a description that need nothing but itself: names, inputs, windows, topics.
 //!
-//! Every mistake is noted, none stops the rest. Each message names the node, store or topic, and says how to mend it.
+//! Every mistake is noted, none stops the rest. Each message names the node, store or topic, and
+//! says how to mend it.
 
 use std::collections::HashSet;
 
@@ -12,7 +13,8 @@ const MAX_NODES: usize = 500;
 /// Longer than 30 years is a mistake of units, and keeps sums of durations far from overflow.
 const MAX_DURATION_MS: i64 = 1_000_000_000_000;
 
-/// Notes the mistakes of `description` in `errors`. Without one, every edge and every table of a join is good.
+/// Notes the mistakes of `description` in `errors`. Without one, every edge and every table of a
+/// join is good.
 pub(super) fn check(service: &str, description: &Description, errors: &mut Errors) {
     legal("service", service, errors);
     if description.nodes.len() > MAX_NODES || description.stores.len() > MAX_NODES {
@@ -174,7 +176,10 @@ fn operator(description: &Description, node: &Node, errors: &mut Errors) {
         } => {
             legal("repartition", topic, errors);
             if *partitions == Some(0) {
-                errors.push(format!("node `{name}` repartitions to 0 partitions; ask for at least 1, or leave it open"));
+                errors.push(format!(
+                    "node `{name}` repartitions to 0 partitions; ask for at \
+                least 1, or leave it open"
+                ));
             }
         }
         Operator::Aggregate {
@@ -233,7 +238,10 @@ fn check_window(name: &str, window: Window, errors: &mut Errors) {
             duration(name, "the window's grace", grace, 0, errors);
             if advance > size && size > 0 {
                 let mend = "windows must not leave gaps: make it the size or less";
-                errors.push(format!("node `{name}`: the window's advance {advance} ms exceeds its size {size} ms; {mend}"));
+                errors.push(format!(
+                    "node `{name}`: the window's advance {advance} ms exceeds \
+                its size {size} ms; {mend}"
+                ));
             }
         }
         Window::Session { gap, grace } => {
@@ -260,7 +268,10 @@ fn check_join(name: &str, join: &StreamStreamJoin, errors: &mut Errors) {
         .is_some_and(|size| size < 0)
     {
         let (before, after) = (join.before, join.after);
-        errors.push(format!("node `{name}`: before {before} ms + after {after} ms is below 0; no row could ever match"));
+        errors.push(format!(
+            "node `{name}`: before {before} ms + after {after} ms is below 0; no \
+        row could ever match"
+        ));
     }
 }
 

@@ -8,7 +8,8 @@ use super::repartition::expand;
 use super::route::compile_routes;
 use super::{Changelog, Operation, StoreKind, StoreSpec, Topology};
 
-/// Checks a description and makes a topology of it. Errors: every mistake, each with what to change.
+/// Checks a description and makes a topology of it. Errors: every mistake, each with what to
+/// change.
 pub fn compile(service: &str, description: &Description) -> Result<Topology, Errors> {
     let mut errors = Errors(Vec::new());
     check(service, description, &mut errors);
@@ -64,7 +65,8 @@ impl Operation {
     }
 }
 
-/// All stores: those of nodes in the order of nodes, then the shared ones. Where they live is found out later.
+/// All stores: those of nodes in the order of nodes, then the shared ones. Where they live is found
+/// out later.
 fn stores(service: &str, description: &Description) -> Vec<StoreSpec> {
     let mut stores = Vec::new();
     for node in &description.nodes {

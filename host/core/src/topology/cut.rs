@@ -1,7 +1,8 @@
-//! The cut into sub-topologies: nodes that are connected by an edge, a store or a topic run together.
+//! The cut into sub-topologies: nodes that are connected by an edge, a store or a topic run
+//! together.
 //!
-//! Repartition topics are where it is cut; global tables stand apart. A store that only routes use goes where the routes' other
-//! stores are.
+//! Repartition topics are where it is cut; global tables stand apart. A store that only routes use
+//! goes where the routes' other stores are.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +29,10 @@ pub(super) fn cut(topology: &mut Topology, errors: &mut Errors) {
         let Some(&number) = numbers.get(&sets.root(sets.store(store))) else {
             if !topology.stores[store].global {
                 let name = &topology.stores[store].name;
-                errors.push(format!("store `{name}` is used by no node; let a processor or a route with a table use it"));
+                errors.push(format!(
+                    "store `{name}` is used by no node; let a processor or a \
+                route with a table use it"
+                ));
             }
             continue;
         };
@@ -131,7 +135,8 @@ impl Sets {
                         [home, store].map(|s| topology.stores[s - self.nodes].name.as_str());
                     let mend = "read one of them, or connect their nodes";
                     errors.push(format!(
-                        "route `{} {}` uses stores `{}` and `{}` of different sub-topologies, whose partitions may live on different hosts; {mend}",
+                        "route `{} {}` uses stores `{}` and `{}` of different sub-topologies, \
+                        whose partitions may live on different hosts; {mend}",
                         route.method, route.path, names[0], names[1]
                     ));
                 } else {

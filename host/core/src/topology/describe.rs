@@ -1,7 +1,7 @@
 //! The topology as text, in the layout of Kafka Streams' `Topology.describe()`.
 //!
-//! A table from a topic is a source and a processor there, and so it is here. The table of a join is not an input of it, but one
-//! of its stores.
+//! A table from a topic is a source and a processor there, and so it is here. The table of a join
+//! is not an input of it, but one of its stores.
 
 use std::fmt::Write;
 
@@ -29,13 +29,9 @@ impl Topology {
             text.push('\n');
         }
         let global = |node: &&Node| matches!(node.operation, Operation::GlobalTable { .. });
-        let mut number = self.subtopologies.len();
-        for (position, _) in self
-            .nodes
-            .iter()
-            .enumerate()
-            .filter(|(_, node)| global(node))
-        {
+        let all = self.nodes.iter().enumerate();
+        let globals = all.filter(|(_, node)| global(node));
+        for (number, (position, _)) in (self.subtopologies.len()..).zip(globals) {
             text +=
                 &format!("   Sub-topology: {number} for global store (will not generate tasks)\n");
             self.describe_node(
@@ -43,7 +39,6 @@ impl Topology {
                 &mut text,
             );
             text.push('\n');
-            number += 1;
         }
         text
     }

@@ -1,7 +1,7 @@
 //! What a service declares, as it crosses the border (`wit/topology.wit`): unchecked.
 //!
-//! Nodes refer to each other by position, functions are numbers, stores and topics are names. Only `compile` makes a
-//! topology of it.
+//! Nodes refer to each other by position, functions are numbers, stores and topics are names. Only
+//! `compile` makes a topology of it.
 
 use crate::functions::FunctionId;
 

@@ -1,7 +1,8 @@
-//! The comparison of two versions of a service: may one take the other's place between two transactions?
+//! The comparison of two versions of a service: may one take the other's place between two
+//! transactions?
 //!
-//! They have the same shape if their sub-topologies, nodes, stores and topics are the same, by name and by number. Functions, steps and
-//! routes may differ: they hold no state.
+//! They have the same shape if their sub-topologies, nodes, stores and topics are the same, by name
+//! and by number. Functions, steps and routes may differ: they hold no state.
 
 use std::fmt;
 
@@ -35,7 +36,8 @@ impl fmt::Display for Difference {
 }
 
 impl Topology {
-    /// What `other` has that this topology has not, the other way round, or in another form. Empty: the same shape.
+    /// What `other` has that this topology has not, the other way round, or in another form. Empty:
+    /// the same shape.
     pub fn differences(&self, other: &Topology) -> Vec<Difference> {
         let mut differences = Vec::new();
         compare(

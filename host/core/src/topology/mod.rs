@@ -1,8 +1,9 @@
 //! Topologies: what a service declares, checked and cut into sub-topologies.
 //!
-//! A [`description::Description`] is what a guest says; a [`Topology`] is always valid: names resolved to numbers, repartition topics
-//! inserted where a keyed operator stands below a step that changes keys, every node in one sub-topology. It knows no partition counts;
-//! [`Topology::plan`] adds them.
+//! A [`description::Description`] is what a guest says; a [`Topology`] is always valid: names
+//! resolved to numbers, repartition topics inserted where a keyed operator stands below a step that
+//! changes keys, every node in one sub-topology. It knows no partition counts; [`Topology::plan`]
+//! adds them.
 
 pub mod description;
 
@@ -44,11 +45,13 @@ pub struct Subtopology {
     pub number: u32,
     /// Topics that it reads, repartition topics included, each once.
     pub inputs: Vec<Source>,
-    /// Its nodes, in an order in which inputs stand before readers, and writers of a store before its other readers.
+    /// Its nodes, in an order in which inputs stand before readers, and writers of a store before
+    /// its other readers.
     pub nodes: Vec<NodeId>,
     /// Its stores.
     pub stores: Vec<StoreId>,
-    /// Whether rows must run one by one through all nodes, since two nodes hand rows to each other through a store.
+    /// Whether rows must run one by one through all nodes, since two nodes hand rows to each other
+    /// through a store.
     pub row_by_row: bool,
     /// Sets of topics that are joined, and so need the same number of partitions.
     pub copartitioned: Vec<Vec<String>>,
@@ -136,6 +139,15 @@ impl Topology {
     /// The service's name: its consumer group, and the prefix of its internal topics.
     pub fn service(&self) -> &str {
         &self.service
+    }
+
+    /// The same topology with every row sent all the way down before the next: slower, and by definition right. What batches
+    /// must not change is measured by it.
+    pub fn row_by_row(mut self) -> Topology {
+        self.subtopologies
+            .iter_mut()
+            .for_each(|subtopology| subtopology.row_by_row = true);
+        self
     }
 
     /// All nodes; [`NodeId`] indexes them.

@@ -63,7 +63,8 @@ pub enum Operation {
     },
     /// Inputs side by side.
     Merge,
-    /// Rows to a repartition topic; rows without a key are dropped unless an outer side of a join below wants them.
+    /// Rows to a repartition topic; rows without a key are dropped unless an outer side of a join
+    /// below wants them.
     Repartition {
         topic: String,
         partitions: Option<u32>,

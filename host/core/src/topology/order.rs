@@ -1,8 +1,9 @@
 //! The order in which the nodes of a sub-topology run, each over a whole batch.
 //!
-//! Inputs stand before their readers, and the writer of a store before its other readers: these then see the store as of a
-//! row's place. Where that is impossible (two processors write one store, or one writes what a node above it reads), the
-//! batch cannot go through the nodes one after the other, and the sub-topology runs row by row.
+//! Inputs stand before their readers, and the writer of a store before its other readers: these
+//! then see the store as of a row's place. Where that is impossible (two processors write one
+//! store, or one writes what a node above it reads), the batch cannot go through the nodes one
+//! after the other, and the sub-topology runs row by row.
 
 use crate::store::StoreId;
 

@@ -1,7 +1,7 @@
 //! The plan: a topology on the topics as they are, which gives the tasks and the internal topics.
 //!
-//! Topics that are joined must have the same number of partitions; a repartition topic takes the number of those that it is joined
-//! with, else that of the widest topic above it.
+//! Topics that are joined must have the same number of partitions; a repartition topic takes the
+//! number of those that it is joined with, else that of the widest topic above it.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,8 @@ pub struct TopicFacts {
 /// A topology on the topics as they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// The number of partitions of every topic that the service reads or writes, internal ones included.
+    /// The number of partitions of every topic that the service reads or writes, internal ones
+    /// included.
     pub partitions: BTreeMap<String, u32>,
     /// The topics to make before the first task runs.
     pub internal_topics: Vec<InternalTopic>,
@@ -60,7 +61,8 @@ pub enum InternalKind {
 }
 
 impl Topology {
-    /// Checks the topics and counts tasks. Errors: every topic that is missing, every pair of joined topics whose counts differ.
+    /// Checks the topics and counts tasks. Errors: every topic that is missing, every pair of
+    /// joined topics whose counts differ.
     pub fn plan(&self, topics: &BTreeMap<String, TopicFacts>) -> Result<Plan, Errors> {
         let mut errors = Errors(Vec::new());
         let mut plan = Plan::default();
@@ -183,14 +185,16 @@ impl Topology {
                 if one != two {
                     let mend = "give them the same number, or repartition one";
                     errors.push(format!(
-                        "topics `{first}` ({one} partitions) and `{other}` ({two} partitions) are joined, so they need the same number of partitions; {mend}"
+                        "topics `{first}` ({one} partitions) and `{other}` ({two} partitions) \
+                        are joined, so they need the same number of partitions; {mend}"
                     ));
                 }
             }
         }
     }
 
-    /// A request finds its task by its key; that needs one number of partitions in the route's sub-topology.
+    /// A request finds its task by its key; that needs one number of partitions in the route's
+    /// sub-topology.
     fn check_routes(&self, plan: &Plan, errors: &mut Errors) {
         for route in &self.routes {
             let Some(number) = route.subtopology else {
@@ -204,7 +208,9 @@ impl Topology {
                 let (one, two) = (plan.partitions[&first.topic], plan.partitions[&other.topic]);
                 if one != two {
                     errors.push(format!(
-                        "route `{} {}` cannot tell the partition of a key: topics `{}` ({one} partitions) and `{}` ({two} partitions) are read together; give them the same number",
+                        "route `{} {}` cannot tell the partition of a key: topics `{}` ({one} \
+                        partitions) and `{}` ({two} partitions) are read together; give them the \
+                        same number",
                         route.method, route.path, first.topic, other.topic
                     ));
                 }

@@ -1,7 +1,9 @@
-//! Repartitions: rows whose key may have changed go through an internal topic before a keyed operator sees them.
+//! Repartitions: rows whose key may have changed go through an internal topic before a keyed
+//! operator sees them.
 //!
-//! Each repartition, written or inserted, becomes two nodes: a sink to the topic and a source of it. Names are Kafka Streams': the
-//! topic `<service>-<name>-repartition`, and the name of an inserted one that of the operator's store, or of the join.
+//! Each repartition, written or inserted, becomes two nodes: a sink to the topic and a source of
+//! it. Names are Kafka Streams': the topic `<service>-<name>-repartition`, and the name of an
+//! inserted one that of the operator's store, or of the join.
 
 use crate::store::StoreId;
 
@@ -30,7 +32,8 @@ struct Expansion<'a> {
     service: &'a str,
     stores: &'a [StoreSpec],
     nodes: Vec<Node>,
-    /// Of each node of `nodes`: whether rows that leave it may be in the wrong partition for their key.
+    /// Of each node of `nodes`: whether rows that leave it may be in the wrong partition for their
+    /// key.
     rekeyed: Vec<bool>,
     /// Of each node of the description: the node whose outputs stand for its.
     made: Vec<NodeId>,
@@ -281,9 +284,10 @@ fn keep_null_keys(nodes: &mut [Node]) {
                 .flatten()
                 .any(|child| wanted[child.node.0 as usize]);
             let through = match &node.operation {
-                Operation::Repartition { topic, .. } => nodes.iter().zip(&wanted).any(|(other, wanted)| {
-                    *wanted && matches!(&other.operation, Operation::Source { topic: read } if read == topic)
-                }),
+                Operation::Repartition { topic, .. } => {
+                    let mut others = nodes.iter().zip(&wanted);
+                    others.any(|(other, wanted)| *wanted && reads(&other.operation, topic))
+                }
                 _ => false,
             };
             if (outer || below || through) && !wanted[position] {
@@ -297,4 +301,8 @@ fn keep_null_keys(nodes: &mut [Node]) {
             *keep_null_keys = wanted;
         }
     }
+}
+
+fn reads(operation: &Operation, topic: &str) -> bool {
+    matches!(operation, Operation::Source { topic: read } if read == topic)
 }

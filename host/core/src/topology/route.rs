@@ -61,7 +61,8 @@ impl Route {
         Some(parameters)
     }
 
-    /// How many parts are literal from the left on: of two routes that match, the one with the literal first wins.
+    /// How many parts are literal from the left on: of two routes that match, the one with the
+    /// literal first wins.
     pub fn precedence(&self) -> Vec<bool> {
         self.segments
             .iter()
@@ -149,7 +150,10 @@ fn segments(route: &description::Route, errors: &mut Errors) -> Vec<Segment> {
     if let RouteKey::Parameter(parameter) = &route.key
         && !segments.contains(&Segment::Parameter(parameter.clone()))
     {
-        errors.push(format!("{name}: its key is the parameter `{parameter}`, which the path does not name; add `{{{parameter}}}`"));
+        errors.push(format!(
+            "{name}: its key is the parameter `{parameter}`, which the path does \
+        not name; add `{{{parameter}}}`"
+        ));
     }
     segments
 }
@@ -176,7 +180,10 @@ fn resolve(route: &description::Route, stores: &[StoreSpec], errors: &mut Errors
         && resolved.len() == route.stores.len()
         && !resolved.iter().any(local)
     {
-        errors.push(format!("{name} is a command over global tables only, which belong to no task; name a store of its own"));
+        errors.push(format!(
+            "{name} is a command over global tables only, which belong to no \
+        task; name a store of its own"
+        ));
     }
     resolved
 }
@@ -194,7 +201,10 @@ fn topics(service: &str, route: &description::Route, errors: &mut Errors) {
     for topic in &route.topics {
         legal("topic", topic, errors);
         if is_internal(service, topic) {
-            errors.push(format!("{name} appends to `{topic}`, which is internal to `{service}`; use a topic of your own"));
+            errors.push(format!(
+                "{name} appends to `{topic}`, which is internal to `{service}`; \
+            use a topic of your own"
+            ));
         }
     }
 }

@@ -1,0 +1,140 @@
+//! Folds: a program of numbered states, run over the author's aggregator.
+//!
+//! A state that a later step starts from is still there as the author's value; only what is handed in, or wanted twice, is read
+//! from its bytes.
+
+use crate::bindings::weir::service::records::{Batch, Column, Folded, Rejection, Steps};
+use crate::columns::{BatchRows, Rows};
+use crate::format::{self, Data};
+use crate::function::Reject;
+
+const ADD: u8 = 0;
+const MERGE: u8 = 2;
+const NO_STATE: u32 = u32::MAX;
+
+/// A fold of an initial state and an aggregator.
+pub(crate) fn aggregator<V: Data, A: Data>(
+    initial: impl Fn() -> A + 'static,
+    add: impl Fn(&mut A, &V) + 'static,
+) -> impl Fn(&Batch, &Steps, &Column) -> Folded {
+    move |input, steps, states| {
+        run(input, steps, states, |state, value: Option<&[u8]>| {
+            let mut state = state.unwrap_or_else(&initial);
+            add(&mut state, &format::decode_value(value)?);
+            Ok(state)
+        }, None)
+    }
+}
+
+/// A fold whose states may be merged.
+pub(crate) fn sessions<V: Data, A: Data>(
+    initial: impl Fn() -> A + 'static,
+    add: impl Fn(&mut A, &V) + 'static,
+    merge: impl Fn(A, A) -> A + 'static,
+) -> impl Fn(&Batch, &Steps, &Column) -> Folded {
+    move |input, steps, states| {
+        let merge = |left: Option<A>, right| merge(left.unwrap_or_else(&initial), right);
+        run(input, steps, states, |state, value: Option<&[u8]>| {
+            let mut state = state.unwrap_or_else(&initial);
+            add(&mut state, &format::decode_value(value)?);
+            Ok(state)
+        }, Some(&merge))
+    }
+}
+
+/// A fold of values alone.
+pub(crate) fn reducer<V: Data>(
+    reduce: impl Fn(V, &V) -> V + 'static,
+) -> impl Fn(&Batch, &Steps, &Column) -> Folded {
+    move |input, steps, states| {
+        run(input, steps, states, |state, value: Option<&[u8]>| {
+            let value = format::decode_value(value)?;
+            Ok(match state {
+                None => value,
+                Some(state) => reduce(state, &value),
+            })
+        }, None)
+    }
+}
+
+/// The states so far: as values where they are still at hand, and as bytes.
+struct States<'a, A> {
+    given: Rows<'a>,
+    /// One a state, those handed in first; `None` once it was taken.
+    values: Vec<Option<A>>,
+    made: Column,
+}
+
+impl<A: Data> States<'_, A> {
+    /// Takes the value of a state, or reads it if somebody took it before; `None`: there is none yet.
+    fn take(&mut self, number: u32) -> Result<Option<A>, Reject> {
+        if number == NO_STATE {
+            return Ok(None);
+        }
+        let number = number as usize;
+        if let Some(value) = self.values[number].take() {
+            return Ok(Some(value));
+        }
+        let state = |error: format::Error| Reject(error.within("a stored aggregate").to_string());
+        match number.checked_sub(self.given.len()) {
+            None => match self.given.get(number) {
+                None => Ok(None),
+                bytes => format::decode_value(bytes).map(Some).map_err(state),
+            },
+            Some(made) => format::decode_value(Rows::of(&self.made).get(made))
+                .map(Some)
+                .map_err(state),
+        }
+    }
+}
+
+type Merge<'m, A> = &'m dyn Fn(Option<A>, A) -> A;
+
+fn run<A: Data>(
+    input: &Batch,
+    steps: &Steps,
+    states: &Column,
+    add: impl Fn(Option<A>, Option<&[u8]>) -> Result<A, Reject>,
+    merge: Option<Merge<'_, A>>,
+) -> Folded {
+    let rows = BatchRows::of(input);
+    let given = Rows::of(states);
+    let mut states = States {
+        values: (0..given.len()).map(|_| None).collect(),
+        given,
+        made: Column::with_rows(steps.kinds.len()),
+    };
+    for (step, &kind) in steps.kinds.iter().enumerate() {
+        let row = steps.rows[step];
+        let made = (|| {
+            let left = states.take(steps.left[step])?;
+            match (kind, merge) {
+                (ADD, _) => add(left, rows.get(row as usize).value),
+                (MERGE, Some(merge)) => match states.take(steps.right[step])? {
+                    Some(right) => Ok(merge(left, right)),
+                    None => Err(Reject("a session without a state".to_owned())),
+                },
+                (other, _) => Err(Reject(format!("no step {other} in this aggregate"))),
+            }
+        })();
+        let written = made.and_then(|state| {
+            let column = &mut states.made;
+            column.push_with(|out| format::encode_value(&state, out))?;
+            Ok(state)
+        });
+        match written {
+            Ok(state) if states.made.lengths.last() != Some(&-1) => states.values.push(Some(state)),
+            Ok(_) => break,
+            Err(Reject(reason)) => {
+                return Folded {
+                    states: states.made,
+                    rejected: Some(Rejection { row, reason }),
+                };
+            }
+        }
+    }
+    Folded {
+        states: states.made,
+        rejected: None,
+    }
+}

@@ -1,0 +1,277 @@
+//! Joins: with a table, with a global table, with another stream in a window of time.
+//!
+//! The host finds the pairs; the closures here make a value of each.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::Stream;
+use crate::bindings::weir::service::records::{Column, Combined, Rejection};
+use crate::bindings::weir::service::topology::{
+    GlobalTableJoin, JoinKind, Operator, StreamJoin, TableJoin,
+};
+use crate::columns::{BatchRows, Rows};
+use crate::duration::milliseconds;
+use crate::format::{self, Data};
+use crate::function::{Function, Outputs, Reject, row_number};
+use crate::row::Item;
+use crate::table::{GlobalTable, Table};
+
+/// How far apart in time rows of two streams may be, and how long the join waits for late ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JoinWindows {
+    before: Duration,
+    after: Duration,
+    grace: Duration,
+}
+
+impl JoinWindows {
+    /// Rows at most `difference` apart, the one before the other or after it. No grace.
+    pub fn within(difference: Duration) -> JoinWindows {
+        JoinWindows {
+            before: difference,
+            after: difference,
+            grace: Duration::ZERO,
+        }
+    }
+
+    /// How far a row of the other stream may be before a row of this one.
+    pub fn before(self, before: Duration) -> JoinWindows {
+        JoinWindows { before, ..self }
+    }
+
+    /// How far a row of the other stream may be after a row of this one.
+    pub fn after(self, after: Duration) -> JoinWindows {
+        JoinWindows { after, ..self }
+    }
+
+    /// How long a late row is waited for.
+    pub fn grace(self, grace: Duration) -> JoinWindows {
+        JoinWindows { grace, ..self }
+    }
+}
+
+impl<K: Data, V: Data> Stream<K, V> {
+    /// Each row with the table's value of its key; rows without one go nowhere.
+    pub fn join<V2: Data, R: Data>(
+        &self,
+        table: &Table<K, V2>,
+        join: impl Fn(&V, &V2) -> R + 'static,
+    ) -> Stream<K, R> {
+        self.join_table(table, JoinKind::Inner, combine::<V, V2, R>(join))
+    }
+
+    /// Each row with the table's value of its key, if there is one.
+    pub fn left_join<V2: Data, R: Data>(
+        &self,
+        table: &Table<K, V2>,
+        join: impl Fn(&V, Option<&V2>) -> R + 'static,
+    ) -> Stream<K, R> {
+        self.join_table(table, JoinKind::Left, combine_left::<V, V2, R>(join))
+    }
+
+    /// Each row with the value that the global table has for the key that `key` makes (`None`: nothing to look up); rows
+    /// without one go nowhere.
+    pub fn join_global<GK: Data, GV: Data, R: Data, I: Into<Option<GK>>>(
+        &self,
+        table: &GlobalTable<GK, GV>,
+        key: impl Fn(crate::Row<'_, K, V>) -> I + 'static,
+        join: impl Fn(&V, &GV) -> R + 'static,
+    ) -> Stream<K, R> {
+        let combine = combine::<V, GV, R>(join);
+        self.join_global_table(table, JoinKind::Inner, key, combine)
+    }
+
+    /// The same for every row, whether the table has a value for it or not.
+    pub fn left_join_global<GK: Data, GV: Data, R: Data, I: Into<Option<GK>>>(
+        &self,
+        table: &GlobalTable<GK, GV>,
+        key: impl Fn(crate::Row<'_, K, V>) -> I + 'static,
+        join: impl Fn(&V, Option<&GV>) -> R + 'static,
+    ) -> Stream<K, R> {
+        let combine = combine_left::<V, GV, R>(join);
+        self.join_global_table(table, JoinKind::Left, key, combine)
+    }
+
+    /// Pairs of rows of one key that are close in time. `name` names the join and its stores.
+    pub fn join_stream<V2: Data, R: Data>(
+        &self,
+        name: &str,
+        other: &Stream<K, V2>,
+        windows: JoinWindows,
+        join: impl Fn(&V, &V2) -> R + 'static,
+    ) -> Stream<K, R> {
+        let combine = combine::<V, V2, R>(join);
+        self.join_windows(name, other, windows, JoinKind::Inner, combine)
+    }
+
+    /// The same, and rows of this stream alone that found no partner until their window closed.
+    pub fn left_join_stream<V2: Data, R: Data>(
+        &self,
+        name: &str,
+        other: &Stream<K, V2>,
+        windows: JoinWindows,
+        join: impl Fn(&V, Option<&V2>) -> R + 'static,
+    ) -> Stream<K, R> {
+        let combine = combine_left::<V, V2, R>(join);
+        self.join_windows(name, other, windows, JoinKind::Left, combine)
+    }
+
+    /// The same, and rows of either stream alone.
+    pub fn outer_join_stream<V2: Data, R: Data>(
+        &self,
+        name: &str,
+        other: &Stream<K, V2>,
+        windows: JoinWindows,
+        join: impl Fn(Option<&V>, Option<&V2>) -> R + 'static,
+    ) -> Stream<K, R> {
+        let combine = combiner(move |left, right| {
+            let (left, right) = (side::<V>(left)?, side::<V2>(right)?);
+            Ok(join(left.as_ref(), right.as_ref()))
+        });
+        self.join_windows(name, other, windows, JoinKind::Outer, combine)
+    }
+
+    fn join_table<V2: Data, R: Data>(
+        &self,
+        table: &Table<K, V2>,
+        kind: JoinKind,
+        combine: Function,
+    ) -> Stream<K, R> {
+        let inputs = vec![self.edge(), table.edge()];
+        let mut graph = self.graph.borrow_mut();
+        let name = format!("{}-join-{}", graph.name(inputs[0]), graph.name(inputs[1]));
+        let function = graph.function(combine);
+        let join = Operator::StreamTableJoin(TableJoin { kind, function });
+        let edge = graph.node(&name, inputs, join);
+        drop(graph);
+        Stream::of(&self.graph, edge)
+    }
+
+    fn join_global_table<GK: Data, GV: Data, R: Data, I: Into<Option<GK>>>(
+        &self,
+        table: &GlobalTable<GK, GV>,
+        kind: JoinKind,
+        key: impl Fn(crate::Row<'_, K, V>) -> I + 'static,
+        combine: Function,
+    ) -> Stream<K, R> {
+        let inputs = vec![self.edge(), table.edge()];
+        let key = lookup::<K, V, GK>(move |row| key(row).into());
+        let mut graph = self.graph.borrow_mut();
+        let name = format!("{}-join-{}", graph.name(inputs[0]), graph.name(inputs[1]));
+        let (key, function) = (graph.function(key), graph.function(combine));
+        let join = Operator::GlobalTableJoin(GlobalTableJoin {
+            kind,
+            function,
+            key,
+        });
+        let edge = graph.node(&name, inputs, join);
+        drop(graph);
+        Stream::of(&self.graph, edge)
+    }
+
+    fn join_windows<V2: Data, R: Data>(
+        &self,
+        name: &str,
+        other: &Stream<K, V2>,
+        windows: JoinWindows,
+        kind: JoinKind,
+        combine: Function,
+    ) -> Stream<K, R> {
+        let inputs = vec![self.edge(), other.edge()];
+        let mut graph = self.graph.borrow_mut();
+        let join = Operator::StreamStreamJoin(StreamJoin {
+            kind,
+            function: graph.function(combine),
+            before: milliseconds(windows.before),
+            after: milliseconds(windows.after),
+            grace: milliseconds(windows.grace),
+            left_store: format!("{name}-this-join-store"),
+            right_store: format!("{name}-other-join-store"),
+        });
+        let edge = graph.node(name, inputs, join);
+        drop(graph);
+        Stream::of(&self.graph, edge)
+    }
+}
+
+fn combine<V: Data, V2: Data, R: Data>(join: impl Fn(&V, &V2) -> R + 'static) -> Function {
+    combiner(move |left, right| {
+        let right: V2 = format::decode_value(right).map_err(|error| error.within("right"))?;
+        Ok(join(&format::decode_value(left)?, &right))
+    })
+}
+
+fn combine_left<V: Data, V2: Data, R: Data>(
+    join: impl Fn(&V, Option<&V2>) -> R + 'static,
+) -> Function {
+    combiner(move |left, right| {
+        let right = side::<V2>(right).map_err(|error| error.within("right"))?;
+        Ok(join(&format::decode_value(left)?, right.as_ref()))
+    })
+}
+
+/// One side of a join that may be missing.
+fn side<V: Data>(bytes: Option<&[u8]>) -> Result<Option<V>, format::Error> {
+    bytes
+        .map(|bytes| format::decode_value(Some(bytes)))
+        .transpose()
+}
+
+fn combiner<R: Data>(
+    pair: impl Fn(Option<&[u8]>, Option<&[u8]>) -> Result<R, format::Error> + 'static,
+) -> Function {
+    Function::Combine(Rc::new(move |keys, left, right| {
+        let (lefts, rights) = (Rows::of(left), Rows::of(right));
+        let mut combined = Combined {
+            values: Column::with_rows(keys.lengths.len()),
+            rejected: Vec::new(),
+        };
+        for row in 0..lefts.len() {
+            let made = pair(lefts.get(row), rights.get(row)).and_then(|value| {
+                combined
+                    .values
+                    .push_with(|out| format::encode_value(&value, out))
+            });
+            if let Err(error) = made {
+                combined.values.push(None);
+                combined.rejected.push(Rejection {
+                    row: row_number(row),
+                    reason: error.to_string(),
+                });
+            }
+        }
+        combined
+    }))
+}
+
+/// The transform that makes the key to look up of each row.
+fn lookup<K: Data, V: Data, GK: Data>(
+    key: impl Fn(crate::Row<'_, K, V>) -> Option<GK> + 'static,
+) -> Function {
+    Function::Transform(Rc::new(move |batch| {
+        let rows = BatchRows::of(batch);
+        let mut outputs = Outputs::with_rows(rows.len());
+        for row in 0..rows.len() {
+            outputs.begin(row);
+            let mut item = Item::<K, V>::of(rows.get(row));
+            let result = item.row().and_then(|row| {
+                let key = key(row);
+                outputs.push(
+                    |keys| match &key {
+                        None => Ok(keys.push(None)),
+                        Some(key) => Ok(keys.push_with(|out| format::encode_key(key, out))?),
+                    },
+                    |values| {
+                        values.push(None);
+                        Ok::<(), Reject>(())
+                    },
+                    row.timestamp,
+                )
+            });
+            outputs.end(result);
+        }
+        outputs.finish()
+    }))
+}
+

@@ -1,0 +1,151 @@
+//! The topology that a service declares: where its streams, tables, stores and routes begin.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::bindings::weir::service::topology::{Operator, Table as TableNode};
+use crate::config::Setting;
+use crate::format::Data;
+use crate::graph::{Graph, Shared};
+use crate::route::{Route, Topic};
+use crate::state::Store;
+use crate::stream::Stream;
+use crate::table::{GlobalTable, Table};
+
+/// What a service declares itself on.
+pub struct Topology {
+    graph: Shared,
+}
+
+impl Topology {
+    pub(crate) fn new(config: Vec<(String, String)>) -> Topology {
+        let graph = Graph {
+            config,
+            ..Graph::default()
+        };
+        Topology {
+            graph: Rc::new(RefCell::new(graph)),
+        }
+    }
+
+    /// A topic as a stream.
+    pub fn stream<K: Data, V: Data>(&mut self, topic: &str) -> Stream<K, V> {
+        let edge = self.graph.borrow_mut().source(topic);
+        Stream::of(&self.graph, edge)
+    }
+
+    /// A topic as a table: the latest value of each key. The store has the topic's name.
+    pub fn table<K: Data, V: Data>(&mut self, topic: &str) -> Table<K, V> {
+        self.table_in(topic, topic)
+    }
+
+    /// The same with another name for the store.
+    pub fn table_in<K: Data, V: Data>(&mut self, topic: &str, store: &str) -> Table<K, V> {
+        let operator = Operator::Table(TableNode {
+            topic: topic.to_owned(),
+            store: store.to_owned(),
+        });
+        let edge = self
+            .graph
+            .borrow_mut()
+            .node(&format!("{store}-table"), Vec::new(), operator);
+        Table::of(&self.graph, edge, store)
+    }
+
+    /// A topic as a table that every task has the whole of. The store has the topic's name.
+    pub fn global_table<K: Data, V: Data>(&mut self, topic: &str) -> GlobalTable<K, V> {
+        let operator = Operator::GlobalTable(TableNode {
+            topic: topic.to_owned(),
+            store: topic.to_owned(),
+        });
+        let name = format!("{topic}-global");
+        GlobalTable::of(self.graph.borrow_mut().node(&name, Vec::new(), operator))
+    }
+
+    /// A key-value store that processors and routes share. It has a changelog.
+    pub fn store<K: Data, V: Data>(&mut self, name: &str) -> Store<K, V> {
+        Store::new(self.graph.borrow_mut().store(name, true))
+    }
+
+    /// A store without a changelog: it is lost when its task moves to another host.
+    pub fn unlogged_store<K: Data, V: Data>(&mut self, name: &str) -> Store<K, V> {
+        Store::new(self.graph.borrow_mut().store(name, false))
+    }
+
+    /// A topic that commands append to.
+    pub fn topic<K: Data, V: Data>(&mut self, name: &str) -> Topic<K, V> {
+        Topic::new(self.graph.borrow_mut().topic_handle(name))
+    }
+
+    /// A route for GET requests.
+    pub fn get(&mut self, path: &str) -> Route {
+        Route::new(&self.graph, "GET", path)
+    }
+
+    /// A route for POST requests.
+    pub fn post(&mut self, path: &str) -> Route {
+        Route::new(&self.graph, "POST", path)
+    }
+
+    /// A route for PUT requests.
+    pub fn put(&mut self, path: &str) -> Route {
+        Route::new(&self.graph, "PUT", path)
+    }
+
+    /// A route for DELETE requests.
+    pub fn delete(&mut self, path: &str) -> Route {
+        Route::new(&self.graph, "DELETE", path)
+    }
+
+    /// A setting that the operator may leave out.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # fn service(t: &mut weir::Topology) {
+    /// let timeout = t.config_or("validation-timeout", Duration::from_secs(600));
+    /// # }
+    /// ```
+    pub fn config_or<T: Setting>(&mut self, name: &str, default: T) -> T {
+        self.config(name).unwrap_or(default)
+    }
+
+    /// A setting, if the operator has set it. What it cannot be read as is told when the service is loaded.
+    pub fn config<T: Setting>(&mut self, name: &str) -> Option<T> {
+        let mut graph = self.graph.borrow_mut();
+        graph.settings.push(name.to_owned());
+        let (_, text) = graph.config.iter().find(|(other, _)| other == name)?;
+        let read = T::read(text);
+        if read.is_none() {
+            let mistake = format!("setting `{name}`: `{text}` is not {}", T::EXPECTED);
+            graph.mistakes.push(mistake);
+        }
+        read
+    }
+
+    /// Says that the service cannot be declared under this configuration, and what to change.
+    pub fn refuse(&mut self, reason: impl Into<String>) {
+        self.graph.borrow_mut().mistakes.push(reason.into());
+    }
+
+    /// The graph, or all mistakes.
+    pub(crate) fn finish(self) -> Result<Graph, String> {
+        let mut graph = self.graph.take();
+        let known = graph.settings.join("`, `");
+        for (name, _) in &graph.config {
+            if !graph.settings.contains(name) {
+                let instead = match known.as_str() {
+                    "" => "this service has none".to_owned(),
+                    known => format!("this service has `{known}`"),
+                };
+                graph
+                    .mistakes
+                    .push(format!("no setting is called `{name}`; {instead}"));
+            }
+        }
+        if graph.mistakes.is_empty() {
+            Ok(graph)
+        } else {
+            Err(graph.mistakes.join("; "))
+        }
+    }
+}

@@ -1,0 +1,494 @@
+//! A case's topology as a description and closures.
+
+use std::collections::HashMap;
+
+use serde_json::Value as Json;
+use weir_core::functions::{FunctionId, Step};
+use weir_core::testing::{Closures, RowView};
+use weir_core::topology::description::{
+    Aggregator, Description, Edge, JoinKind, Node, Operator, StreamStreamJoin, Window,
+};
+
+use crate::functions::Function;
+use crate::value::{Type, Value};
+
+/// A stream or table of the case.
+#[derive(Clone)]
+pub(crate) struct Made {
+    pub(crate) edge: Edge,
+    pub(crate) key: Type,
+    pub(crate) value: Type,
+    table: bool,
+}
+
+pub(crate) struct Builder {
+    pub(crate) description: Description,
+    pub(crate) closures: Closures,
+    made: HashMap<String, Made>,
+    topics: Json,
+    functions: u32,
+}
+
+/// The case's topology; `None`: it has operators that are not built yet.
+pub(crate) fn build(case: &Json) -> Option<Builder> {
+    let mut builder = Builder {
+        description: Description::default(),
+        closures: Closures::default(),
+        made: HashMap::new(),
+        topics: case["topics"].clone(),
+        functions: 0,
+    };
+    for node in case["topology"].as_array().unwrap() {
+        builder.add(node)?;
+    }
+    Some(builder)
+}
+
+fn text<'j>(node: &'j Json, field: &str) -> &'j str {
+    node[field]
+        .as_str()
+        .unwrap_or_else(|| panic!("{field} of {node}"))
+}
+
+fn ms(node: &Json, field: &str) -> i64 {
+    node[field]
+        .as_i64()
+        .unwrap_or_else(|| panic!("{field} of {node}"))
+}
+
+fn kind(node: &Json) -> JoinKind {
+    match text(node, "kind") {
+        "inner" => JoinKind::Inner,
+        "left" => JoinKind::Left,
+        _ => JoinKind::Outer,
+    }
+}
+
+fn plain(name: &Json) -> Type {
+    match name.as_str().unwrap() {
+        "string" => Type::Text,
+        "int64" => Type::Number,
+        other => panic!("no input of type {other}"),
+    }
+}
+
+type Rows = Vec<(Value, Value, u8)>;
+
+impl Builder {
+    pub(crate) fn function(&mut self) -> u32 {
+        self.functions += 1;
+        self.functions
+    }
+
+    pub(crate) fn node(&mut self, name: &str, inputs: Vec<Edge>, operator: Operator) -> Edge {
+        self.description.nodes.push(Node {
+            name: name.to_owned(),
+            inputs,
+            operator,
+        });
+        Edge {
+            node: u32::try_from(self.description.nodes.len() - 1).unwrap(),
+            port: 0,
+        }
+    }
+
+    pub(crate) fn keep(&mut self, name: &str, edge: Edge, (key, value): (Type, Type), table: bool) {
+        self.made.insert(
+            name.to_owned(),
+            Made {
+                edge,
+                key,
+                value,
+                table,
+            },
+        );
+    }
+
+    fn transform(
+        &mut self,
+        name: &str,
+        from: &Made,
+        (ports, rekeys): (u8, bool),
+        f: impl Fn(&Value, &Value) -> Rows + 'static,
+    ) -> Edge {
+        let id = self.function();
+        let (key, value) = (from.key.clone(), from.value.clone());
+        let closures = std::mem::take(&mut self.closures);
+        // A windowed key that nobody maps goes through as its bytes.
+        self.closures = closures.transform(id, move |row: RowView<'_>| {
+            let (k, v) = (key.decode(row.key), value.decode(row.value));
+            let bytes = |made: &Value| {
+                if *made == k && matches!(made, Value::Window(..)) {
+                    row.key.map(<[u8]>::to_vec)
+                } else {
+                    made.bytes()
+                }
+            };
+            Ok(f(&k, &v)
+                .iter()
+                .map(|(k, v, port)| (bytes(k), bytes(v), *port))
+                .collect())
+        });
+        let operator = Operator::Transform {
+            function: FunctionId(id),
+            ports,
+            steps: Vec::new(),
+            rekeys,
+        };
+        self.node(name, vec![from.edge], operator)
+    }
+
+    fn add(&mut self, node: &Json) -> Option<()> {
+        let name = text(node, "name");
+        let from = node["from"].as_str().map(|from| self.made[from].clone());
+        let types = |from: &Made| (from.key.clone(), from.value.clone());
+        match text(node, "op") {
+            "source" | "table" | "global_table" => self.source(name, node)?,
+            op @ ("filter" | "filter_not") => {
+                let from = from.filter(|from| !from.table)?;
+                let (f, wanted) = (Function::of(&node["predicate"]), op == "filter");
+                let edge = self.transform(name, &from, (1, false), move |k, v| {
+                    if f.predicate(k, v) == wanted {
+                        vec![(k.clone(), v.clone(), 0)]
+                    } else {
+                        Vec::new()
+                    }
+                });
+                self.keep(name, edge, types(&from), false);
+            }
+            "map" | "select_key" | "map_values" | "group_by" => self.map(name, &from?, node)?,
+            "flat_map" | "flat_map_values" => {
+                let from = from?;
+                let (f, made) = (
+                    Function::of(&node["function"]),
+                    Function::of(&node["function"]),
+                );
+                let rekeys = text(node, "op") == "flat_map";
+                let edge = self.transform(name, &from, (1, rekeys), move |k, v| {
+                    f.flat_map(k, v)
+                        .into_iter()
+                        .map(|(k, v)| (k, v, 0))
+                        .collect()
+                });
+                self.keep(
+                    name,
+                    edge,
+                    made.flat_map_type(&from.key, &from.value),
+                    false,
+                );
+            }
+            "split" => self.split(name, &from?, node),
+            "merge" => {
+                let inputs: Vec<Made> = node["inputs"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|i| self.made[i.as_str().unwrap()].clone())
+                    .collect();
+                let edge = self.node(
+                    name,
+                    inputs.iter().map(|made| made.edge).collect(),
+                    Operator::Merge,
+                );
+                self.keep(name, edge, types(&inputs[0]), false);
+            }
+            "peek" | "group_by_key" | "to_stream" => {
+                let mut made = from?;
+                made.table = false;
+                self.made.insert(name.to_owned(), made);
+            }
+            "repartition" => {
+                let from = from?;
+                let operator = Operator::Repartition {
+                    name: name.to_owned(),
+                    partitions: None,
+                };
+                let edge = self.node(name, vec![from.edge], operator);
+                self.keep(name, edge, types(&from), false);
+            }
+            "count" | "reduce" | "aggregate" => self.aggregate(name, &from?, node)?,
+            "to_table" => {
+                let from = from?;
+                let edge = self.node(
+                    name,
+                    vec![from.edge],
+                    Operator::ToTable { store: store(node) },
+                );
+                self.keep(name, edge, types(&from), true);
+            }
+            "stream_stream_join" | "stream_table_join" | "stream_global_table_join" => {
+                self.join(name, node)?
+            }
+            "process" => self.process(name, &from?, node),
+            "to" => self.to(name, &from?, node),
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn source(&mut self, name: &str, node: &Json) -> Option<()> {
+        if node["versioned_history_ms"].is_number() {
+            return None;
+        }
+        let topic = text(node, "topic").to_owned();
+        let declared = &self.topics[&topic];
+        let types = (plain(&declared["key"]), plain(&declared["value"]));
+        let (operator, table) = match text(node, "op") {
+            "source" => (Operator::Source { topic }, false),
+            "table" => (
+                Operator::Table {
+                    topic,
+                    store: store(node),
+                },
+                true,
+            ),
+            _ => (
+                Operator::GlobalTable {
+                    topic,
+                    store: store(node),
+                },
+                true,
+            ),
+        };
+        let edge = self.node(name, Vec::new(), operator);
+        self.keep(name, edge, types, table);
+        Some(())
+    }
+
+    fn map(&mut self, name: &str, from: &Made, node: &Json) -> Option<()> {
+        if from.table {
+            return None;
+        }
+        let rekeys = text(node, "op") != "map_values";
+        let function = |field: &str, usual: &str| {
+            if node[field].is_null() {
+                Function::of(&Json::String(usual.to_owned()))
+            } else {
+                Function::of(&node[field])
+            }
+        };
+        let (key, value) = (function("key", "key"), function("value", "value"));
+        let types = (
+            key.map_type(&from.key, &from.value),
+            value.map_type(&from.key, &from.value),
+        );
+        let edge = self.transform(name, from, (1, rekeys), move |k, v| {
+            vec![(key.map(k, v), value.map(k, v), 0)]
+        });
+        self.keep(name, edge, types, false);
+        Some(())
+    }
+
+    fn split(&mut self, name: &str, from: &Made, node: &Json) {
+        let branches = node["branches"].as_array().unwrap();
+        let predicates: Vec<Function> = branches
+            .iter()
+            .map(|b| Function::of(&b["predicate"]))
+            .collect();
+        let mut names: Vec<&str> = branches.iter().map(|b| text(b, "name")).collect();
+        names.extend(node["default"].as_str());
+        let ports = u8::try_from(names.len()).unwrap();
+        let edge = self.transform(name, from, (ports, false), move |k, v| {
+            let port = predicates
+                .iter()
+                .position(|p| p.predicate(k, v))
+                .unwrap_or(predicates.len());
+            let port = u8::try_from(port).unwrap();
+            if port < ports {
+                vec![(k.clone(), v.clone(), port)]
+            } else {
+                Vec::new()
+            }
+        });
+        for (port, branch) in (0..).zip(names) {
+            self.keep(
+                &format!("{name}.{branch}"),
+                Edge { port, ..edge },
+                (from.key.clone(), from.value.clone()),
+                false,
+            );
+        }
+    }
+
+    fn aggregate(&mut self, name: &str, from: &Made, node: &Json) -> Option<()> {
+        if from.table || !node["emit"].is_null() {
+            return None;
+        }
+        let spec = &node["window"];
+        let (window, key) = match spec["type"].as_str() {
+            None => (None, from.key.clone()),
+            Some("session") => {
+                let window = Window::Session {
+                    gap: ms(spec, "gap_ms"),
+                    grace: ms(spec, "grace_ms"),
+                };
+                (Some(window), Type::Session(Box::new(from.key.clone())))
+            }
+            Some("sliding") => return None,
+            Some(kind) => {
+                let size = ms(spec, "size_ms");
+                let advance = if kind == "tumbling" {
+                    size
+                } else {
+                    ms(spec, "advance_ms")
+                };
+                let window = Window::Hopping {
+                    size,
+                    advance,
+                    grace: ms(spec, "grace_ms"),
+                };
+                (Some(window), Type::Window(Box::new(from.key.clone()), size))
+            }
+        };
+        let (aggregator, value) = self.aggregator(from, node);
+        let (store, skip_null_values) = (store(node), window.is_none());
+        let operator = Operator::Aggregate {
+            aggregator,
+            store,
+            window,
+            skip_null_values,
+        };
+        let edge = self.node(name, vec![from.edge], operator);
+        self.keep(name, edge, (key, value), true);
+        Some(())
+    }
+
+    fn aggregator(&mut self, from: &Made, node: &Json) -> (Aggregator, Type) {
+        let op = text(node, "op");
+        if op == "count" {
+            return (Aggregator::Count, Type::Number);
+        }
+        let id = self.function();
+        let reduce = op == "reduce";
+        let add = Function::of(&node[if reduce { "reducer" } else { "aggregator" }]);
+        let initial = Value::of(&node["initial"]);
+        let state = match &initial {
+            _ if reduce => add.reduce_type(&from.value),
+            Value::Number(_) => Type::Number,
+            _ => Type::Text,
+        };
+        let merge = if node["merger"].is_null() {
+            add.clone()
+        } else {
+            Function::of(&node["merger"])
+        };
+        let (value, made) = (from.value.clone(), state.clone());
+        let closures = std::mem::take(&mut self.closures);
+        self.closures = closures.fold(id, move |step, left, right, row| {
+            let value = value.decode(row.value);
+            let old = left.map_or(Value::Null, |left| made.decode(Some(left)));
+            let new = match step {
+                Step::Merge => {
+                    let right = made.decode(right);
+                    if reduce && left.is_none() {
+                        right
+                    } else {
+                        merge.fold(if left.is_none() { &initial } else { &old }, &right)
+                    }
+                }
+                _ if reduce && left.is_none() => value,
+                _ => add.fold(if left.is_none() { &initial } else { &old }, &value),
+            };
+            Ok(new.bytes())
+        });
+        (Aggregator::Function(FunctionId(id)), state)
+    }
+
+    fn join(&mut self, name: &str, node: &Json) -> Option<()> {
+        let (left, right) = (
+            self.made[text(node, "left")].clone(),
+            self.made[text(node, "right")].clone(),
+        );
+        let joiner = Function::of(&node["joiner"]);
+        let value = joiner.join_type(&left.value, &right.value);
+        let id = self.function();
+        let types = (left.key.clone(), left.value.clone(), right.value.clone());
+        let closures = std::mem::take(&mut self.closures);
+        self.closures = closures.combine(id, move |k, l, r| {
+            Ok(joiner
+                .join(&types.0.decode(k), &types.1.decode(l), &types.2.decode(r))
+                .bytes())
+        });
+        let function = FunctionId(id);
+        let operator = match text(node, "op") {
+            "stream_stream_join" => Operator::StreamStreamJoin(StreamStreamJoin {
+                kind: kind(node),
+                function,
+                before: ms(node, "before_ms"),
+                after: ms(node, "after_ms"),
+                grace: ms(node, "grace_ms"),
+                left_store: format!("{name}-this"),
+                right_store: format!("{name}-other"),
+            }),
+            _ if node["grace_ms"].is_number() || !right.table => return None,
+            "stream_table_join" => Operator::StreamTableJoin {
+                kind: kind(node),
+                function,
+            },
+            _ => {
+                let key = Function::of(&node["key"]);
+                let id = self.function();
+                let (k, v) = (left.key.clone(), left.value.clone());
+                let closures = std::mem::take(&mut self.closures);
+                self.closures = closures.transform(id, move |row: RowView<'_>| {
+                    let key = key.map(&k.decode(row.key), &v.decode(row.value));
+                    Ok(vec![(key.bytes(), None, 0)])
+                });
+                Operator::GlobalTableJoin {
+                    kind: kind(node),
+                    function,
+                    key: FunctionId(id),
+                }
+            }
+        };
+        let edge = self.node(name, vec![left.edge, right.edge], operator);
+        self.keep(name, edge, (left.key, value), false);
+        Some(())
+    }
+
+    fn to(&mut self, name: &str, from: &Made, node: &Json) {
+        if let Some(topic) = node["topic"].as_str() {
+            self.node(
+                name,
+                vec![from.edge],
+                Operator::Sink {
+                    topic: topic.to_owned(),
+                },
+            );
+            return;
+        }
+        let by = Function::of(&node["topic_by"]);
+        let prefix = text(node, "topic_prefix").to_owned();
+        let topics: Vec<String> = node["topics"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|t| t.as_str().unwrap().to_owned())
+            .collect();
+        let known = topics.clone();
+        let ports = u8::try_from(topics.len()).unwrap();
+        let edge = self.transform(
+            &format!("{name}-choose"),
+            from,
+            (ports, false),
+            move |k, v| {
+                let topic = format!("{prefix}{}", by.map(k, v).text());
+                let port = known.iter().position(|known| *known == topic).unwrap();
+                vec![(k.clone(), v.clone(), u8::try_from(port).unwrap())]
+            },
+        );
+        for (port, topic) in (0..).zip(topics) {
+            self.node(
+                &format!("{name}-{topic}"),
+                vec![Edge { port, ..edge }],
+                Operator::Sink { topic },
+            );
+        }
+    }
+}
+
+fn store(node: &Json) -> String {
+    node["store"]
+        .as_str()
+        .map_or_else(|| format!("{}-store", text(node, "name")), str::to_owned)
+}

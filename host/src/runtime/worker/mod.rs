@@ -1,0 +1,141 @@
+//! Workers: each is a plain thread that owns tasks, their stores, one instance of the service, and its own Kafka clients.
+//!
+//! A worker lives through sessions. A session has the clients and the tasks; when one of them breaks it is dropped as a whole,
+//! and the next one starts from what is committed. What outlives a session is the mailbox: requests wait in it, within their time.
+
+mod commands;
+mod commit;
+mod dead_letter;
+mod fault;
+mod rebalance;
+mod session;
+mod tasks;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+use weir_core::functions::{Request, Response};
+use weir_core::task::TaskId;
+
+use super::blueprint::Blueprint;
+use super::mailbox::Mailbox;
+use super::service::{Shared, Site};
+
+use fault::Fault;
+use session::Session;
+
+/// Pauses between two sessions.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// A session that lasted this long has done away with what was counted of the ones before.
+const GOOD: Duration = Duration::from_secs(60);
+
+/// How often a worker may be fenced before it is taken for two workers with one name.
+const FENCED: u32 = 5;
+
+/// What reaches a worker from outside, taken between two batches.
+pub(super) enum Letter {
+    /// A request that changes something.
+    Command(Asked),
+    /// Another version, of the same shape. Answered when it has taken over.
+    Swap(Arc<Blueprint>, Sender<()>),
+}
+
+/// A command, and whoever waits for it.
+pub(super) struct Asked {
+    pub(super) route: usize,
+    pub(super) task: TaskId,
+    pub(super) request: Request,
+    pub(super) deadline: Instant,
+    pub(super) reply: oneshot::Sender<Reply>,
+}
+
+/// What became of a command.
+#[derive(Debug)]
+pub(super) enum Reply {
+    /// It was decided, and what it wrote is committed.
+    Response(Response),
+    /// The task is not here any more.
+    Moved,
+    /// It was decided, but whether that was committed is unknown.
+    Unknown(String),
+}
+
+/// A worker, before it begins.
+pub(super) struct Worker {
+    pub(super) number: usize,
+    pub(super) shared: Arc<Shared>,
+    pub(super) site: Arc<Site>,
+    pub(super) mailbox: Arc<Mailbox<Letter>>,
+}
+
+impl Worker {
+    /// Works until the service stops. `Err`: why it cannot go on.
+    pub(super) fn run(self) -> Result<(), String> {
+        let done = self.sessions();
+        for letter in self.mailbox.close() {
+            if let Letter::Command(asked) = letter {
+                let _gone = asked.reply.send(Reply::Moved);
+            }
+        }
+        done
+    }
+
+    fn sessions(&self) -> Result<(), String> {
+        let mut pause = PAUSES.0;
+        let mut fenced = 0;
+        let mut queue = VecDeque::new();
+        while !self.stopping() {
+            let began = Instant::now();
+            let fault = match Session::open(self, &mut queue).and_then(Session::work) {
+                Ok(()) => return Ok(()),
+                Err(fault) => fault,
+            };
+            if began.elapsed() > GOOD {
+                (pause, fenced) = (PAUSES.0, 0);
+            }
+            let reason = match fault {
+                Fault::Fail(reason) => return Err(reason),
+                Fault::Fenced(reason) if fenced >= FENCED => return Err(reason),
+                Fault::Fenced(reason) => {
+                    fenced += 1;
+                    reason
+                }
+                Fault::Abort(reason) | Fault::Restart(reason) => reason,
+            };
+            let (service, worker) = (&self.shared.name, self.number);
+            tracing::warn!(service, worker, reason, "worker begins anew");
+            self.shared.meters.restarts.increment(1);
+            self.shared.interrupted(worker, Some(reason));
+            self.rest(pause);
+            pause = (pause * 2).min(PAUSES.1);
+        }
+        Ok(())
+    }
+
+    /// Waits, unless the service stops.
+    fn rest(&self, pause: Duration) {
+        let end = Instant::now() + pause;
+        while !self.stopping() && Instant::now() < end {
+            self.mailbox
+                .sleep(end.saturating_duration_since(Instant::now()));
+        }
+    }
+
+    fn stopping(&self) -> bool {
+        self.shared.stopping.load(Ordering::SeqCst)
+    }
+
+    /// Its name in the group and towards the transaction coordinator: the same after a restart.
+    fn identity(&self) -> String {
+        let (host, service) = (&self.shared.host, &self.shared.name);
+        format!(
+            "{}.{service}.{}.{}",
+            host.cluster_name, host.id, self.number
+        )
+    }
+}
