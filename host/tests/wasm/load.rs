@@ -1,6 +1,8 @@
 //! Loading: what is no service is refused with a message that says what to do.
 
-use weir_host::wasm::{Digest, Engine, EngineOptions, Limits, LoadError};
+use std::collections::BTreeMap;
+
+use weir_host::wasm::{Digest, Engine, EngineOptions, Limits, LoadError, componentize};
 
 use crate::guest::{bytes, component, engine};
 
@@ -143,6 +145,19 @@ fn a_file_that_is_too_large() {
         loaded,
         Err(LoadError::TooLarge { limit: 1000, .. })
     ));
+}
+
+#[test]
+fn a_module_and_the_component_made_of_it_are_the_same_service() {
+    let made = componentize(&bytes()).unwrap();
+    assert_eq!(componentize(&made).unwrap(), made);
+    let config = BTreeMap::new();
+    let of_component = engine()
+        .load(&made, &Limits::default())
+        .unwrap()
+        .describe(&config);
+    let of_module = component(&Limits::default()).describe(&config);
+    assert_eq!(of_component.unwrap(), of_module.unwrap());
 }
 
 #[test]
