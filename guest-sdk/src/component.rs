@@ -11,8 +11,8 @@ use crate::bindings::weir::service::records::{Steps, Updated};
 use crate::bindings::weir::service::state;
 use crate::bindings::weir::service::topology::Description;
 use crate::bindings::{Guest, Outcome, Request, Response};
-use crate::service::Service;
 pub use crate::service::Declare;
+use crate::service::Service;
 use crate::state::Access;
 
 /// The component of a service.

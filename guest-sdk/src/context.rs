@@ -156,11 +156,12 @@ impl Command<'_> {
         let written = format::encode_key(key, &mut bytes.0)
             .and_then(|key| Ok((key, format::encode_value(value, &mut bytes.1)?)));
         let (key, value) = written.unwrap_or_else(|error| panic!("a row to append: {error}"));
-        self.rows.push(crate::bindings::weir::service::http::Appended {
-            topic: u8::try_from(found).expect("few topics are declared"),
-            key: key.then_some(bytes.0),
-            value: value.then_some(bytes.1),
-        });
+        self.rows
+            .push(crate::bindings::weir::service::http::Appended {
+                topic: u8::try_from(found).expect("few topics are declared"),
+                key: key.then_some(bytes.0),
+                value: value.then_some(bytes.1),
+            });
     }
 }
 

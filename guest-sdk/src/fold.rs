@@ -18,11 +18,17 @@ pub(crate) fn aggregator<V: Data, A: Data>(
     add: impl Fn(&mut A, &V) + 'static,
 ) -> impl Fn(&Batch, &Steps, &Column) -> Folded {
     move |input, steps, states| {
-        run(input, steps, states, |state, value: Option<&[u8]>| {
-            let mut state = state.unwrap_or_else(&initial);
-            add(&mut state, &format::decode_value(value)?);
-            Ok(state)
-        }, None)
+        run(
+            input,
+            steps,
+            states,
+            |state, value: Option<&[u8]>| {
+                let mut state = state.unwrap_or_else(&initial);
+                add(&mut state, &format::decode_value(value)?);
+                Ok(state)
+            },
+            None,
+        )
     }
 }
 
@@ -34,11 +40,17 @@ pub(crate) fn sessions<V: Data, A: Data>(
 ) -> impl Fn(&Batch, &Steps, &Column) -> Folded {
     move |input, steps, states| {
         let merge = |left: Option<A>, right| merge(left.unwrap_or_else(&initial), right);
-        run(input, steps, states, |state, value: Option<&[u8]>| {
-            let mut state = state.unwrap_or_else(&initial);
-            add(&mut state, &format::decode_value(value)?);
-            Ok(state)
-        }, Some(&merge))
+        run(
+            input,
+            steps,
+            states,
+            |state, value: Option<&[u8]>| {
+                let mut state = state.unwrap_or_else(&initial);
+                add(&mut state, &format::decode_value(value)?);
+                Ok(state)
+            },
+            Some(&merge),
+        )
     }
 }
 
@@ -47,13 +59,19 @@ pub(crate) fn reducer<V: Data>(
     reduce: impl Fn(V, &V) -> V + 'static,
 ) -> impl Fn(&Batch, &Steps, &Column) -> Folded {
     move |input, steps, states| {
-        run(input, steps, states, |state, value: Option<&[u8]>| {
-            let value = format::decode_value(value)?;
-            Ok(match state {
-                None => value,
-                Some(state) => reduce(state, &value),
-            })
-        }, None)
+        run(
+            input,
+            steps,
+            states,
+            |state, value: Option<&[u8]>| {
+                let value = format::decode_value(value)?;
+                Ok(match state {
+                    None => value,
+                    Some(state) => reduce(state, &value),
+                })
+            },
+            None,
+        )
     }
 }
 

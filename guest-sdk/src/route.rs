@@ -81,7 +81,7 @@ impl<S: Stores> Route<S> {
         self,
         key: impl Fn(Request<'_>) -> Result<K, Response> + 'static,
     ) -> Route<S> {
-        let locate = Function::Locate(Rc::new(move |request| {
+        let locate = Function::Locate(Box::new(move |request| {
             key(Request { wire: request })
                 .map(|key| key_bytes(&key))
                 .map_err(Response::into_wire)
@@ -100,7 +100,7 @@ impl<S: Stores> Route<S> {
     /// when that has committed.
     pub fn handle(self, handle: impl Fn(&mut Command<'_>, Request<'_>, S) -> Response + 'static) {
         let (stores, ids, topics) = (self.stores, self.stores.ids(), self.topics.clone());
-        let function = Function::Handle(Rc::new(move |requests, access| {
+        let function = Function::Handle(Box::new(move |requests, access| {
             let outcome = |(row, request)| {
                 let mut command = Command {
                     stores: Declared {
@@ -130,7 +130,7 @@ impl<S: Stores> Route<S> {
         answer: impl Fn(&mut Query<'_>, Request<'_>, S) -> Option<Response> + 'static,
     ) {
         let (stores, ids) = (self.stores, self.stores.ids());
-        let function = Function::Answer(Rc::new(move |request, access| {
+        let function = Function::Answer(Box::new(move |request, access| {
             let mut query = Query {
                 stores: Declared {
                     access,

@@ -79,10 +79,6 @@ impl<'a, K: Data, V: Data> Item<'a, K, V> {
         }
     }
 
-    pub(crate) fn key(&mut self) -> Result<&K, Reject> {
-        self.key.read(format::decode_key)
-    }
-
     pub(crate) fn value(&mut self) -> Result<&V, Reject> {
         self.value.read(format::decode_value)
     }

@@ -10,6 +10,7 @@ use crate::state::Access;
 use crate::topology::Topology;
 
 /// What `#[weir::service]` makes a component of.
+#[cfg(target_arch = "wasm32")]
 pub trait Declare: 'static {
     /// Declares the service.
     fn declare(t: &mut Topology);

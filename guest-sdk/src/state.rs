@@ -122,8 +122,7 @@ impl Declared<'_> {
                 .unwrap_or_else(|error| panic!("a value to store: {error}"))
         });
         let value = there.then_some(bytes.as_slice());
-        self.access
-            .put(position, self.row, &key_bytes(key), value);
+        self.access.put(position, self.row, &key_bytes(key), value);
     }
 
     pub(crate) fn range<K: Data, V: Data>(
@@ -134,13 +133,9 @@ impl Declared<'_> {
         limit: u32,
     ) -> Vec<(K, V)> {
         let position = self.position(store);
-        let (keys, values) = self.access.range(
-            position,
-            self.row,
-            start.as_deref(),
-            end.as_deref(),
-            limit,
-        );
+        let (keys, values) =
+            self.access
+                .range(position, self.row, start.as_deref(), end.as_deref(), limit);
         let (keys, values) = (Rows::of(&keys), Rows::of(&values));
         let key = |row| {
             format::decode_key(keys.get(row))

@@ -19,12 +19,8 @@ pub struct Topology {
 
 impl Topology {
     pub(crate) fn new(config: Vec<(String, String)>) -> Topology {
-        let graph = Graph {
-            config,
-            ..Graph::default()
-        };
         Topology {
-            graph: Rc::new(RefCell::new(graph)),
+            graph: Rc::new(RefCell::new(Graph::new(config))),
         }
     }
 
@@ -129,7 +125,7 @@ impl Topology {
 
     /// The graph, or all mistakes.
     pub(crate) fn finish(self) -> Result<Graph, String> {
-        let mut graph = self.graph.take();
+        let mut graph = self.graph.replace(Graph::new(Vec::new()));
         let known = graph.settings.join("`, `");
         for (name, _) in &graph.config {
             if !graph.settings.contains(name) {

@@ -192,11 +192,7 @@ impl<'de> Deserializer<'de> for Plain<'de> {
         visitor.visit_newtype_struct(Plain { form, ..self })
     }
 
-    fn deserialize_tuple<V: Visitor<'de>>(
-        self,
-        len: usize,
-        visitor: V,
-    ) -> Result<V::Value, Error> {
+    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Error> {
         match self.form {
             Form::Value | Form::Json => self.json(|json| json.deserialize_tuple(len, visitor)),
             Form::Key => {
@@ -391,11 +387,7 @@ impl<'de> Deserializer<'de> for Part<'_, 'de> {
         visitor.visit_newtype_struct(self)
     }
 
-    fn deserialize_tuple<V: Visitor<'de>>(
-        self,
-        len: usize,
-        visitor: V,
-    ) -> Result<V::Value, Error> {
+    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Error> {
         let mut parts = Parts {
             rest: self.parts.rest,
             left: len,
@@ -476,7 +468,9 @@ impl<'de> de::SeqAccess<'de> for Times<'de> {
     ) -> Result<Option<T::Value>, Error> {
         let times = 8 * (self.parts - 1);
         let Some(key) = self.bytes.len().checked_sub(times) else {
-            return Err(Error(format!("shorter than the {times} bytes of its window")));
+            return Err(Error(format!(
+                "shorter than the {times} bytes of its window"
+            )));
         };
         let part = match self.next {
             0 => &self.bytes[..key],

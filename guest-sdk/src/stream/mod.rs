@@ -64,14 +64,22 @@ impl<K: Data, V: Data> Stream<K, V> {
     /// Keeps the rows whose value passes.
     pub fn filter(&self, keep: impl Fn(&V) -> bool + 'static) -> Stream<K, V> {
         self.then("filter", false, move |mut item, next| {
-            if keep(item.value()?) { next(item) } else { Ok(()) }
+            if keep(item.value()?) {
+                next(item)
+            } else {
+                Ok(())
+            }
         })
     }
 
     /// Keeps the rows that pass.
     pub fn filter_rows(&self, keep: impl Fn(Row<'_, K, V>) -> bool + 'static) -> Stream<K, V> {
         self.then("filter", false, move |mut item, next| {
-            if keep(item.row()?) { next(item) } else { Ok(()) }
+            if keep(item.row()?) {
+                next(item)
+            } else {
+                Ok(())
+            }
         })
     }
 
@@ -95,10 +103,7 @@ impl<K: Data, V: Data> Stream<K, V> {
     }
 
     /// Another value for each row, seen with its key, time and headers.
-    pub fn map_rows<V2: Data>(
-        &self,
-        map: impl Fn(Row<'_, K, V>) -> V2 + 'static,
-    ) -> Stream<K, V2> {
+    pub fn map_rows<V2: Data>(&self, map: impl Fn(Row<'_, K, V>) -> V2 + 'static) -> Stream<K, V2> {
         self.then("map-values", false, move |mut item, next| {
             let value = map(item.row()?);
             next(item.with_value(value))

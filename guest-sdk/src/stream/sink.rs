@@ -13,7 +13,11 @@ impl<K: Data, V: Data> Stream<K, V> {
     pub fn to(&self, topic: &str) {
         let edge = self.edge();
         let mut graph = self.graph.borrow_mut();
-        graph.node(&format!("to-{topic}"), vec![edge], Operator::Sink(topic.to_owned()));
+        graph.node(
+            &format!("to-{topic}"),
+            vec![edge],
+            Operator::Sink(topic.to_owned()),
+        );
     }
 
     /// Each row to the one of `topics` that `choose` names. A row whose topic is not among them is refused: it goes the way of the

@@ -126,7 +126,12 @@ impl Driver {
         self.engine.run();
     }
 
-    /// From now on nothing is committed before [`Driver::release_commits`].
+    /// Ends the transaction, and no more: rows that it wrote are not yet read back.
+    pub fn commit(&mut self) {
+        self.engine.commit();
+    }
+
+    /// From now on nothing is committed before [`Driver::commit`].
     pub fn hold_commits(&mut self) {
         self.engine.hold_commits();
     }
@@ -166,7 +171,11 @@ impl Answer {
 
     /// The first header of this name.
     pub fn header(&self, name: &str) -> Option<&str> {
-        let found = self.response.headers.iter().find(|(other, _)| other == name);
+        let found = self
+            .response
+            .headers
+            .iter()
+            .find(|(other, _)| other == name);
         found.map(|(_, value)| value.as_str())
     }
 

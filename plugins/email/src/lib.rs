@@ -5,9 +5,7 @@
 
 use std::time::Duration;
 
-use orders_model::{
-    Customer, CustomerId, Order, OrderEnriched, OrderId, OrderState, Payment,
-};
+use orders_model::{Customer, CustomerId, Order, OrderEnriched, OrderId, OrderState, Payment};
 use serde::{Deserialize, Serialize};
 use weir::{Data, JoinWindows, Stream, Topology};
 

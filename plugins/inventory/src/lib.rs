@@ -26,10 +26,17 @@ pub fn inventory(t: &mut Topology) {
             stock: stock.copied(),
         });
     let levels = stock.changes().map_values(|_| Event::Level);
-    let stores = (ledger.reserved, ledger.shipped, ledger.reservations, ledger.answers);
+    let stores = (
+        ledger.reserved,
+        ledger.shipped,
+        ledger.reservations,
+        ledger.answers,
+    );
     orders
         .merge(&levels)
-        .process("reserve", stores, move |ctx, event, _| ledger.take(ctx, event))
+        .process("reserve", stores, move |ctx, event, _| {
+            ledger.take(ctx, event)
+        })
         .to("order-validations");
 }
 

@@ -18,14 +18,16 @@ pub fn orders(t: &mut Topology) {
         pending,
         table: table.store(),
     };
-    table
-        .changes()
-        .process("read-back", pending, |ctx: &mut weir::Context<'_, OrderId, ()>, row, pending| {
+    table.changes().process(
+        "read-back",
+        pending,
+        |ctx: &mut weir::Context<'_, OrderId, ()>, row, pending| {
             let read = row.value.as_ref().map(|order| order.state);
             if read.is_some() && read == ctx.get(pending, row.key).map(|order| order.state) {
                 ctx.delete(pending, row.key);
             }
-        });
+        },
+    );
     let stores = (view.pending, view.table);
 
     t.post("/v1/orders")

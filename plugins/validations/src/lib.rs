@@ -36,9 +36,13 @@ pub fn validations(t: &mut Topology) {
     let timeout = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
     orders
         .merge(&answers)
-        .process("decide", (decider.cases, decider.waiting), move |ctx, event, _| {
-            decider.take(ctx, event, &checks);
-        })
+        .process(
+            "decide",
+            (decider.cases, decider.waiting),
+            move |ctx, event, _| {
+                decider.take(ctx, event, &checks);
+            },
+        )
         .every(Schedule::wall_clock(look), move |ctx, now, _| {
             decider.time_out(ctx, now, timeout);
         })
