@@ -1,6 +1,8 @@
-//! The contract (`wit/`), as types and exports: generated, and the only place where the SDK meets it.
+//! The contract (`wit/`), as types and exports: generated, and the only place where the SDK meets
+//! it.
 //!
-//! Public because what `#[weir::service]` writes into the author's crate refers to it; no author needs it.
+//! Public because what `#[weir::service]` writes into the author's crate refers to it; no author
+//! needs it.
 
 #![allow(
     missing_docs,
@@ -10,7 +12,7 @@
     clippy::too_many_lines,
     clippy::allow_attributes_without_reason,
     unreachable_pub,
-    reason = "generated from wit/, where all is documented; which of these it needs depends on the target"
+    reason = "generated from wit/; which of these it needs depends on the target"
 )]
 
 wit_bindgen::generate!({

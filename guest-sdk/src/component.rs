@@ -1,6 +1,8 @@
-//! The component: the world's exports over a declared service, and its imports as the port to the stores.
+//! The component: the world's exports over a declared service, and its imports as the port to the
+//! stores.
 //!
-//! An instance has one thread and one service; it is declared by the first call and thrown away with the instance.
+//! An instance has one thread and one service; it is declared by the first call and thrown away
+//! with the instance.
 
 use std::cell::OnceCell;
 use std::marker::PhantomData;

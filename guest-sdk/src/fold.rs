@@ -1,7 +1,7 @@
 //! Folds: a program of numbered states, run over the author's aggregator.
 //!
-//! A state that a later step starts from is still there as the author's value; only what is handed in, or wanted twice, is read
-//! from its bytes.
+//! A state that a later step starts from is still there as the author's value; only what is handed
+//! in, or wanted twice, is read from its bytes.
 
 use crate::bindings::weir::service::records::{Batch, Column, Folded, Rejection, Steps};
 use crate::columns::{BatchRows, Rows};
@@ -84,7 +84,8 @@ struct States<'a, A> {
 }
 
 impl<A: Data> States<'_, A> {
-    /// Takes the value of a state, or reads it if somebody took it before; `None`: there is none yet.
+    /// Takes the value of a state, or reads it if somebody took it before; `None`: there is none
+    /// yet.
     fn take(&mut self, number: u32) -> Result<Option<A>, Reject> {
         if number == NO_STATE {
             return Ok(None);

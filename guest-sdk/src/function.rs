@@ -1,4 +1,5 @@
-//! Functions: what the host calls by number, each one a closure over columns that the operators have made of the author's.
+//! Functions: what the host calls by number, each one a closure over columns that the operators
+//! have made of the author's.
 
 use crate::bindings::weir::service::http;
 use crate::bindings::weir::service::records::{

@@ -1,7 +1,8 @@
-//! The graph that the author's calls build: nodes, stores, routes and functions, in the order of the calls.
+//! The graph that the author's calls build: nodes, stores, routes and functions, in the order of
+//! the calls.
 //!
-//! It checks only what the contract cannot say (settings, names that would clash silently). Whether the topology makes sense is the
-//! host's to judge, which sees all of it.
+//! It checks only what the contract cannot say (settings, names that would clash silently). Whether
+//! the topology makes sense is the host's to judge, which sees all of it.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

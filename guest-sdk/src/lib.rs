@@ -1,7 +1,8 @@
 //! Write a weir service with closures over your own types.
 //!
-//! A service is a function that declares a topology; [`macro@service`] makes a component of it. What flows through it are the author's
-//! own types, written and read by serde ([`mod@format`] says how); batches, columns and bytes stay with the SDK.
+//! A service is a function that declares a topology; [`macro@service`] makes a component of it.
+//! What flows through it are the author's own types, written and read by serde ([`mod@format`] says
+//! how); batches, columns and bytes stay with the SDK.
 //!
 //! ```
 //! use serde::{Deserialize, Serialize};
@@ -29,9 +30,9 @@
 //! assert_eq!(sold, [("socks".to_owned(), 2), ("socks".to_owned(), 5)]);
 //! ```
 //!
-//! The map: [`Topology`] is where streams, tables, stores and routes begin; [`Stream`] has the operators; [`Context`], [`Command`] and
-//! [`Query`] are what processors and routes have at hand; [`testing`] runs a service on the real engine, without Wasm and without
-//! Kafka.
+//! The map: [`Topology`] is where streams, tables, stores and routes begin; [`Stream`] has the
+//! operators; [`Context`], [`Command`] and [`Query`] are what processors and routes have at hand;
+//! [`testing`] runs a service on the real engine, without Wasm and without Kafka.
 
 extern crate self as weir;
 

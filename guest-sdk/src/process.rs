@@ -16,7 +16,8 @@ use crate::row::{Item, Row};
 use crate::state::{Access, Declared, Stores};
 use crate::stream::Stream;
 
-/// What a processor may return: nothing, or a result whose error refuses the row (its writes are taken back).
+/// What a processor may return: nothing, or a result whose error refuses the row (its writes are
+/// taken back).
 pub trait Verdict {
     #[doc(hidden)]
     const FALLIBLE: bool;
@@ -155,9 +156,11 @@ impl<K: Data, V: Data> Stream<K, V> {
         }
     }
 
-    /// Each row with the state of its key, in a store of this name: `update` changes the state (`None` deletes it) and forwards rows.
+    /// Each row with the state of its key, in a store of this name: `update` changes the state
+    /// (`None` deletes it) and forwards rows.
     ///
-    /// The state travels with the batch: cheaper than a store of [`Stream::process`], as long as it is small.
+    /// The state travels with the batch: cheaper than a store of [`Stream::process`], as long as it
+    /// is small.
     pub fn update<A: Data, K2: Data, V2: Data, R: Verdict>(
         &self,
         store: &str,

@@ -16,7 +16,8 @@ pub trait Declare: 'static {
     fn declare(t: &mut Topology);
 }
 
-/// The functions of a declared service. A number that is none, or of another kind, is the host's mistake: it panics.
+/// The functions of a declared service. A number that is none, or of another kind, is the host's
+/// mistake: it panics.
 pub(crate) struct Service {
     functions: Vec<Function>,
 }

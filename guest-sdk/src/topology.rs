@@ -105,7 +105,8 @@ impl Topology {
         self.config(name).unwrap_or(default)
     }
 
-    /// A setting, if the operator has set it. What it cannot be read as is told when the service is loaded.
+    /// A setting, if the operator has set it. What it cannot be read as is told when the service is
+    /// loaded.
     pub fn config<T: Setting>(&mut self, name: &str) -> Option<T> {
         let mut graph = self.graph.borrow_mut();
         graph.settings.push(name.to_owned());

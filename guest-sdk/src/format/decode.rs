@@ -1,4 +1,5 @@
-//! Reading: what [`super::encode`] wrote, and what others did in the same formats. Errors name the field.
+//! Reading: what [`super::encode`] wrote, and what others did in the same formats. Errors name the
+//! field.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -21,8 +22,8 @@ pub(super) fn decode<T: DeserializeOwned>(bytes: Option<&[u8]>, half: Half) -> R
     })
 }
 
-/// The same error with the path of the field, found by reading once more: keeping the path costs time that good rows do not
-/// have.
+/// The same error with the path of the field, found by reading once more: keeping the path costs
+/// time that good rows do not have.
 fn located<T: DeserializeOwned>(bytes: &[u8], error: Error) -> Error {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     match serde_path_to_error::deserialize::<_, T>(&mut json) {

@@ -1,10 +1,11 @@
 //! Formats: how the author's types become bytes, and come back.
 //!
-//! A type says it through serde. *A scalar is plain, everything else is JSON*: strings and the names of plain enums are utf-8,
-//! integers and floats big-endian (as Kafka's own serdes have them), `bool` one byte, `Vec<u8>` as it is; newtypes are
-//! what they wrap; structs, lists and maps are JSON. `None` is null: a row without key, or a tombstone. In a key, a tuple is
-//! its parts one after the other, in an order that a range over a store can use.
-//! [`Json`] makes JSON of a scalar, too. Any other format is a type of the author's own whose `Serialize` writes bytes.
+//! A type says it through serde. *A scalar is plain, everything else is JSON*: strings and the
+//! names of plain enums are utf-8, integers and floats big-endian (as Kafka's own serdes have
+//! them), `bool` one byte, `Vec<u8>` as it is; newtypes are what they wrap; structs, lists and maps
+//! are JSON. `None` is null: a row without key, or a tombstone. In a key, a tuple is its parts one
+//! after the other, in an order that a range over a store can use. [`Json`] makes JSON of a scalar,
+//! too. Any other format is a type of the author's own whose `Serialize` writes bytes.
 
 mod decode;
 mod encode;

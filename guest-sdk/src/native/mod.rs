@@ -1,6 +1,8 @@
-//! The service in the same process: the engine's port over the same closures that a component exports.
+//! The service in the same process: the engine's port over the same closures that a component
+//! exports.
 //!
-//! What a component's host does for it happens here, too: a panic is a trap, and the next call finds a fresh service.
+//! What a component's host does for it happens here, too: a panic is a trap, and the next call
+//! finds a fresh service.
 
 mod convert;
 

@@ -69,8 +69,8 @@ impl<K: Data, V: Data> Stream<K, V> {
         self.join_table(table, JoinKind::Left, combine_left::<V, V2, R>(join))
     }
 
-    /// Each row with the value that the global table has for the key that `key` makes (`None`: nothing to look up); rows
-    /// without one go nowhere.
+    /// Each row with the value that the global table has for the key that `key` makes (`None`:
+    /// nothing to look up); rows without one go nowhere.
     pub fn join_global<GK: Data, GV: Data, R: Data, I: Into<Option<GK>>>(
         &self,
         table: &GlobalTable<GK, GV>,

@@ -1,7 +1,7 @@
 //! Groups: count, reduce and aggregate, plain and in windows.
 //!
-//! The host plans which state each row makes of which; the aggregator runs here over a whole batch of such steps, and states
-//! stay in memory between them.
+//! The host plans which state each row makes of which; the aggregator runs here over a whole batch
+//! of such steps, and states stay in memory between them.
 
 use std::time::Duration;
 
@@ -86,7 +86,8 @@ impl<K: Data, V: Data> Stream<K, V> {
         Group { stream }
     }
 
-    /// Rows together by another key; repartitioned through the topic `<service>-<name>-repartition`.
+    /// Rows together by another key; repartitioned through the topic
+    /// `<service>-<name>-repartition`.
     pub fn group_by<K2: Data>(&self, name: &str, key: impl Fn(&V) -> K2 + 'static) -> Group<K2, V> {
         self.rekey(name, key).group()
     }
@@ -203,7 +204,8 @@ impl<K: Data, V: Data> Sessions<K, V> {
         self.stream.aggregated(store, self.window(), None)
     }
 
-    /// A state for each key and session. `merge` makes one of two, the earlier one first, when a row closes the gap between them.
+    /// A state for each key and session. `merge` makes one of two, the earlier one first, when a
+    /// row closes the gap between them.
     pub fn aggregate<A: Data>(
         &self,
         store: &str,

@@ -47,7 +47,8 @@ impl Setup {
     }
 }
 
-/// A service under test: topics of four partitions, a clock that stands still, one transaction for each round of work.
+/// A service under test: topics of four partitions, a clock that stands still, one transaction for
+/// each round of work.
 pub struct Driver {
     pub(super) engine: engine::Driver,
 }
@@ -77,7 +78,8 @@ impl Driver {
         Topic::new(self, name)
     }
 
-    /// Sends a request: a command is committed before it is answered. Panics if a query has no answer yet.
+    /// Sends a request: a command is committed before it is answered. Panics if a query has no
+    /// answer yet.
     #[track_caller]
     pub fn request<B: Serialize + ?Sized>(&mut self, method: &str, path: &str, body: &B) -> Answer {
         let body = serde_json::to_vec(body).unwrap_or_else(|error| panic!("the body: {error}"));

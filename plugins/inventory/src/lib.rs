@@ -1,7 +1,8 @@
 //! inventory: reserves stock for orders.
 //!
-//! Orders and stock levels meet by product. Looking at the stock, reserving and answering are one transaction, so that nothing is
-//! sold twice. What is reserved of a product is one number, so that an order costs the same however many came before it.
+//! Orders and stock levels meet by product. Looking at the stock, reserving and answering are one
+//! transaction, so that nothing is sold twice. What is reserved of a product is one number, so that
+//! an order costs the same however many came before it.
 
 use orders_model::{INVENTORY_CHECK, Order, OrderId, OrderState, Product, Validation};
 use serde::{Deserialize, Serialize};

@@ -4,7 +4,8 @@ use inventory::inventory;
 use orders_model::{Order, OrderId, OrderState, Product, Validation, Verdict};
 use weir::testing::Driver;
 
-/// Two products, one order a line: "1 JUMPERS 3" is a new order; "1 JUMPERS 3 FAILED" what became of it.
+/// Two products, one order a line: "1 JUMPERS 3" is a new order; "1 JUMPERS 3 FAILED" what became
+/// of it.
 struct Shop {
     driver: Driver,
 }

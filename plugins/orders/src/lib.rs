@@ -1,7 +1,8 @@
 //! orders: takes orders over HTTP, and shows them.
 //!
-//! The view is the table of `orders`; what this service has written itself and not yet read back stands in `pending`, so that a
-//! client sees its own order at once and two posts of one id are decided in order.
+//! The view is the table of `orders`; what this service has written itself and not yet read back
+//! stands in `pending`, so that a client sees its own order at once and two posts of one id are
+//! decided in order.
 
 mod posted;
 
@@ -63,7 +64,8 @@ struct View {
 }
 
 impl View {
-    /// A new order; the same one again is answered as the first time, another one of the same id is refused.
+    /// A new order; the same one again is answered as the first time, another one of the same id is
+    /// refused.
     fn create(
         self,
         ctx: &mut Command<'_>,

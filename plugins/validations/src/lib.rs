@@ -1,7 +1,8 @@
 //! validations: decides orders when their checks have answered.
 //!
-//! All checks pass: VALIDATED. The first that does not: FAILED. Neither in time: FAILED, too. An order is decided once and for all;
-//! what comes later changes nothing. Which checks there are and how long they may take is configuration.
+//! All checks pass: VALIDATED. The first that does not: FAILED. Neither in time: FAILED, too. An
+//! order is decided once and for all; what comes later changes nothing. Which checks there are and
+//! how long they may take is configuration.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
