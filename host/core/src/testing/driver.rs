@@ -70,7 +70,24 @@ impl Driver {
         limits: Limits,
         functions: Box<dyn Functions>,
     ) -> Result<Driver, Errors> {
-        let topology = Arc::new(compile(service, description)?);
+        Driver::of(
+            compile(service, description)?,
+            facts,
+            partitions,
+            limits,
+            functions,
+        )
+    }
+
+    /// As [`Driver::with`], for a topology that is compiled already.
+    pub fn of(
+        topology: Topology,
+        facts: &BTreeMap<String, TopicFacts>,
+        partitions: u32,
+        limits: Limits,
+        functions: Box<dyn Functions>,
+    ) -> Result<Driver, Errors> {
+        let topology = Arc::new(topology);
         let mut all = facts.clone();
         let named = [
             topology.source_topics(),

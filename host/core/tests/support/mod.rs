@@ -39,6 +39,7 @@ pub(crate) fn text(bytes: Option<&[u8]>) -> String {
 }
 
 /// Rows as `key=value@timestamp`.
+#[allow(dead_code, reason = "not every test file shows rows")]
 pub(crate) fn shown(rows: &[Row]) -> String {
     let row = |row: &Row| {
         format!(
@@ -49,4 +50,20 @@ pub(crate) fn shown(rows: &[Row]) -> String {
         )
     };
     rows.iter().map(row).collect::<Vec<_>>().join(" ")
+}
+
+/// A small generator of numbers (splitmix64).
+#[allow(dead_code, reason = "not every test file is random")]
+pub(crate) struct Random(pub(crate) u64);
+
+#[allow(dead_code, reason = "not every test file is random")]
+impl Random {
+    /// A number below `bound`.
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((z ^ (z >> 31)) % bound as u64).expect("below a usize")
+    }
 }
