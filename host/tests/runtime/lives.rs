@@ -47,7 +47,9 @@ fn two_hosts_share_the_tasks_and_each_row_is_counted_once() {
     stage.read("counts", 4);
     let second = stage.host("b");
     let settings = weir_host::config::Settings::default();
-    second.deploy_program("two", crate::notes::Notes::new("two", "v1:"), &settings).unwrap();
+    second
+        .deploy_program("two", crate::notes::Notes::new("two", "v1:"), &settings)
+        .unwrap();
     weir_tests::wait::until("the second host has half of the tasks", || {
         let tasks = |host: &Host| host.tasks().get("two").map_or(0, Vec::len);
         (tasks(&first) == 4 && tasks(&second) == 4).then_some(())
@@ -64,7 +66,10 @@ fn two_hosts_share_the_tasks_and_each_row_is_counted_once() {
             let at_second = ask(&second, "POST", "/notes/{id}", &id, "x", within).await;
             let told = [told(&at_first), told(&at_second)];
             let here = told.iter().filter(|told| *told == "201 ").count();
-            let there = told.iter().filter(|told| told.contains("Elsewhere")).count();
+            let there = told
+                .iter()
+                .filter(|told| told.contains("Elsewhere"))
+                .count();
             assert_eq!((here, there), (1, 1), "{told:?}");
         }
     });
@@ -76,8 +81,15 @@ fn two_hosts_share_the_tasks_and_each_row_is_counted_once() {
 fn a_state_folder_in_use_is_refused() {
     let stage = Stage::bare("in-use", "127.0.0.1:1");
     let host = stage.host("a");
-    let Err(error) = Host::start(stage.options("a")) else { panic!("two hosts in one folder") };
+    let Err(error) = Host::start(stage.options("a")) else {
+        panic!("two hosts in one folder")
+    };
     assert!(matches!(error, StartError::InUse { .. }), "{error}");
-    assert!(error.to_string().contains("is used by another weir process"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("is used by another weir process"),
+        "{error}"
+    );
     host.stop();
 }

@@ -1,4 +1,5 @@
-//! Stories of the runtime: rows flow, requests are decided and waited for, versions change places, hosts come and go.
+//! Stories of the runtime: rows flow, requests are decided and waited for, versions change places,
+//! hosts come and go.
 //!
 //! The service is made of functions of this process; brokers and databases are real ones.
 

@@ -1,14 +1,15 @@
 //! The service of these tests: functions of this very process, on real brokers and a real database.
 //!
 //! Rows of `<name>-in` go to `<name>-out` with the version's mark, and are counted by key into
-//! `<name>-counts`. The value `bad` is refused, `trap` traps. `POST /notes/{id}` keeps a note once and writes it to
-//! `<name>-in`; `GET /notes/{id}` waits for it; `GET /latest/{id}` waits for the last value of a table.
+//! `<name>-counts`. The value `bad` is refused, `trap` traps. `POST /notes/{id}` keeps a note once
+//! and writes it to `<name>-in`; `GET /notes/{id}` waits for it; `GET /latest/{id}` waits for the
+//! last value of a table.
 
 use std::sync::Arc;
 
 use weir_core::functions::{
-    Appended, Combined, Failure, Folded, FunctionId, Functions, Outcome, Output, Rejection, Request,
-    Response, State, Steps, Updated,
+    Appended, Combined, Failure, Folded, FunctionId, Functions, Outcome, Output, Rejection,
+    Request, Response, State, Steps, Updated,
 };
 use weir_core::record::{Batch, Column};
 use weir_core::topology::description::{
@@ -27,20 +28,37 @@ pub(crate) struct Notes {
 
 impl Notes {
     pub(crate) fn new(name: &str, mark: &'static str) -> Arc<Notes> {
-        Arc::new(Notes { name: name.to_owned(), mark, extra: false })
+        Arc::new(Notes {
+            name: name.to_owned(),
+            mark,
+            extra: false,
+        })
     }
 
     pub(crate) fn topics(name: &str) -> Vec<String> {
-        ["in", "out", "counts", "table"].map(|topic| format!("{name}-{topic}")).to_vec()
+        ["in", "out", "counts", "table"]
+            .map(|topic| format!("{name}-{topic}"))
+            .to_vec()
     }
 }
 
 fn node(name: &str, input: Option<u32>, operator: Operator) -> Node {
     let inputs = input.map(|node| Edge { node, port: 0 });
-    Node { name: name.to_owned(), inputs: inputs.into_iter().collect(), operator }
+    Node {
+        name: name.to_owned(),
+        inputs: inputs.into_iter().collect(),
+        operator,
+    }
 }
 
-fn route(method: &str, path: &str, kind: RouteKind, function: u32, store: &str, topics: &[String]) -> Route {
+fn route(
+    method: &str,
+    path: &str,
+    kind: RouteKind,
+    function: u32,
+    store: &str,
+    topics: &[String],
+) -> Route {
     Route {
         method: method.to_owned(),
         path: path.to_owned(),
@@ -76,26 +94,61 @@ impl Program for Notes {
             stores: vec!["notes".to_owned()],
             schedules: Vec::new(),
         };
-        let table = Operator::Table { topic: topic("table"), store: "latest".to_owned() };
+        let table = Operator::Table {
+            topic: topic("table"),
+            store: "latest".to_owned(),
+        };
         let mut nodes = vec![
             node("in", None, Operator::Source { topic: topic("in") }),
             node("mark", Some(0), mark),
-            node("out", Some(1), Operator::Sink { topic: topic("out") }),
+            node(
+                "out",
+                Some(1),
+                Operator::Sink {
+                    topic: topic("out"),
+                },
+            ),
             node("count", Some(0), count),
-            node("counted", Some(3), Operator::Sink { topic: topic("counts") }),
+            node(
+                "counted",
+                Some(3),
+                Operator::Sink {
+                    topic: topic("counts"),
+                },
+            ),
             node("remember", Some(0), remember),
             node("table", None, table),
         ];
         if self.extra {
-            nodes.push(node("extra", Some(1), Operator::Sink { topic: topic("out") }));
+            nodes.push(node(
+                "extra",
+                Some(1),
+                Operator::Sink {
+                    topic: topic("out"),
+                },
+            ));
         }
         let routes = vec![
-            route("POST", "/notes/{id}", RouteKind::Command, 2, "notes", &[topic("in")]),
+            route(
+                "POST",
+                "/notes/{id}",
+                RouteKind::Command,
+                2,
+                "notes",
+                &[topic("in")],
+            ),
             route("GET", "/notes/{id}", RouteKind::Query, 3, "notes", &[]),
             route("GET", "/latest/{id}", RouteKind::Query, 3, "latest", &[]),
         ];
-        let stores = vec![Store { name: "notes".to_owned(), logged: true }];
-        Ok(Description { nodes, stores, routes })
+        let stores = vec![Store {
+            name: "notes".to_owned(),
+            logged: true,
+        }];
+        Ok(Description {
+            nodes,
+            stores,
+            routes,
+        })
     }
 
     fn instance(&self) -> Result<Box<dyn Guest>, String> {
@@ -114,11 +167,16 @@ impl Guest for Instance {
 }
 
 fn trap(reason: &str) -> Failure {
-    Failure::Trapped { reason: reason.to_owned(), backtrace: "0: mark".to_owned() }
+    Failure::Trapped {
+        reason: reason.to_owned(),
+        backtrace: "0: mark".to_owned(),
+    }
 }
 
 fn id_of(request: &Request) -> Column {
-    [Some(request.parameters[0].1.as_bytes())].into_iter().collect()
+    [Some(request.parameters[0].1.as_bytes())]
+        .into_iter()
+        .collect()
 }
 
 impl Functions for Instance {
@@ -128,12 +186,19 @@ impl Functions for Instance {
             let number = u32::try_from(row).map_err(|_| trap("too many rows"))?;
             match input.values.get(row) {
                 Some(b"bad") => {
-                    output.rejected.push(Rejection { row: number, reason: "bad is bad".to_owned() });
+                    output.rejected.push(Rejection {
+                        row: number,
+                        reason: "bad is bad".to_owned(),
+                    });
                 }
                 Some(b"trap") => return Err(trap("unreachable")),
                 value => {
                     let marked = value.map(|value| [self.mark.as_bytes(), value].concat());
-                    output.rows.push(input.keys.get(row), marked.as_deref(), input.timestamps[row]);
+                    output.rows.push(
+                        input.keys.get(row),
+                        marked.as_deref(),
+                        input.timestamps[row],
+                    );
                     output.origins.push(number);
                 }
             }
@@ -160,7 +225,9 @@ impl Functions for Instance {
         let mut outcomes = Vec::new();
         for (row, request) in (0..).zip(requests) {
             let key = id_of(request);
-            let known = state.get_many(0, row, &key).map_err(|error| trap(&error.to_string()))?;
+            let known = state
+                .get_many(0, row, &key)
+                .map_err(|error| trap(&error.to_string()))?;
             let id = key.get(0).unwrap_or_default();
             let mut outcome = Outcome::default();
             outcome.response.status = match known.get(0) {
@@ -170,7 +237,11 @@ impl Functions for Instance {
                     let put = state.put(0, row, id, Some(&request.body));
                     put.map_err(|error| trap(&error.to_string()))?;
                     let (key, value) = (Some(id.to_vec()), Some(request.body.clone()));
-                    outcome.rows.push(Appended { topic: 0, key, value });
+                    outcome.rows.push(Appended {
+                        topic: 0,
+                        key,
+                        value,
+                    });
                     201
                 }
             };
@@ -185,12 +256,24 @@ impl Functions for Instance {
         request: &Request,
         state: &mut dyn State,
     ) -> Result<Option<Response>, Failure> {
-        let found = state.get_many(0, 0, &id_of(request)).map_err(|error| trap(&error.to_string()))?;
+        let found = state
+            .get_many(0, 0, &id_of(request))
+            .map_err(|error| trap(&error.to_string()))?;
         let body = found.get(0).map(<[u8]>::to_vec);
-        Ok(body.map(|body| Response { status: 200, headers: Vec::new(), body }))
+        Ok(body.map(|body| Response {
+            status: 200,
+            headers: Vec::new(),
+            body,
+        }))
     }
 
-    fn combine(&mut self, _: FunctionId, _: &Column, _: &Column, _: &Column) -> Result<Combined, Failure> {
+    fn combine(
+        &mut self,
+        _: FunctionId,
+        _: &Column,
+        _: &Column,
+        _: &Column,
+    ) -> Result<Combined, Failure> {
         Err(trap("no joiner"))
     }
 
@@ -198,11 +281,23 @@ impl Functions for Instance {
         Err(trap("no aggregator"))
     }
 
-    fn update(&mut self, _: FunctionId, _: &Batch, _: &[u32], _: &Column) -> Result<Updated, Failure> {
+    fn update(
+        &mut self,
+        _: FunctionId,
+        _: &Batch,
+        _: &[u32],
+        _: &Column,
+    ) -> Result<Updated, Failure> {
         Err(trap("no update"))
     }
 
-    fn punctuate(&mut self, _: FunctionId, _: u32, _: i64, _: &mut dyn State) -> Result<Output, Failure> {
+    fn punctuate(
+        &mut self,
+        _: FunctionId,
+        _: u32,
+        _: i64,
+        _: &mut dyn State,
+    ) -> Result<Output, Failure> {
         Err(trap("no schedule"))
     }
 

@@ -1,4 +1,5 @@
-//! Where the stories play: topics with names of their own on the shared broker, and hosts in this process.
+//! Where the stories play: topics with names of their own on the shared broker, and hosts in this
+//! process.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -41,7 +42,12 @@ impl Stage {
     pub(crate) fn bare(name: &str, bootstrap: &str) -> Stage {
         let folder = tempfile::tempdir().expect("a folder");
         let (name, bootstrap) = (name.to_owned(), bootstrap.to_owned());
-        Stage { name, client: Client::new(&bootstrap), bootstrap, folder }
+        Stage {
+            name,
+            client: Client::new(&bootstrap),
+            bootstrap,
+            folder,
+        }
     }
 
     pub(crate) fn state(&self, host: &str) -> PathBuf {
@@ -70,7 +76,10 @@ impl Stage {
     /// A host that runs the service.
     pub(crate) fn running(&self, host: &str, workers: u32) -> Arc<Host> {
         let host = self.host(host);
-        let settings = Settings { workers, ..Settings::default() };
+        let settings = Settings {
+            workers,
+            ..Settings::default()
+        };
         let deployed = host.deploy_program(&self.name, Notes::new(&self.name, "v1:"), &settings);
         deployed.unwrap_or_else(|error| panic!("deploying: {error}"));
         self.wait_for_tasks(&[&host], 8);
@@ -96,7 +105,8 @@ impl Stage {
 
     /// The rows of an output topic, once there are so many.
     pub(crate) fn read(&self, what: &str, rows: usize) -> Vec<Row> {
-        self.client.read_until(&self.topic(what), |all| all.len() >= rows)
+        self.client
+            .read_until(&self.topic(what), |all| all.len() >= rows)
     }
 
     /// The last count of a key.
@@ -104,14 +114,25 @@ impl Stage {
         let rows = self.client.read(&self.topic("counts"));
         let last = rows.iter().rev().find(|row| row.key_text() == key);
         let bytes = last.and_then(|row| row.value.clone());
-        bytes.map_or(0, |bytes| u64::from_be_bytes(bytes.try_into().expect("a count has 8 bytes")))
+        bytes.map_or(0, |bytes| {
+            u64::from_be_bytes(bytes.try_into().expect("a count has 8 bytes"))
+        })
     }
 }
 
 /// A request to a route of the service.
-pub(crate) async fn ask(host: &Host, method: &str, path: &str, id: &str, body: &str, within: Duration) -> Answer {
+pub(crate) async fn ask(
+    host: &Host,
+    method: &str,
+    path: &str,
+    id: &str,
+    body: &str,
+    within: Duration,
+) -> Answer {
     let routes = host.routes();
-    let route = routes.iter().find(|route| route.method == method && route.path == path);
+    let route = routes
+        .iter()
+        .find(|route| route.method == method && route.path == path);
     let route = route.expect("the route is declared").clone();
     let request = Request {
         method: method.to_owned(),
@@ -129,7 +150,11 @@ pub(crate) async fn ask(host: &Host, method: &str, path: &str, id: &str, body: &
 pub(crate) fn told(answer: &Answer) -> String {
     match answer {
         Answer::Response(response) => {
-            format!("{} {}", response.status, String::from_utf8_lossy(&response.body))
+            format!(
+                "{} {}",
+                response.status,
+                String::from_utf8_lossy(&response.body)
+            )
         }
         other => format!("{other:?}"),
     }
