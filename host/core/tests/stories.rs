@@ -1,19 +1,21 @@
-//! Stories of the engine, told through the driver: failing rows, crashes, requests, schedules.
+//! Stories of the engine, told through the driver: failing rows, crashes, schedules.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod support;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use support::{Sketch, shown, text};
-use weir_core::functions::{Appended, Failure, FunctionId, Outcome, Response};
+use weir_core::functions::FunctionId;
 use weir_core::limits::Limits;
 use weir_core::record::{Batch, Column};
+use weir_core::store::MemoryBackend;
+use weir_core::task::{Effects, Reason, Task};
 use weir_core::testing::{Closures, Driver};
-use weir_core::topology::TopicFacts;
-use weir_core::topology::description::{
-    Aggregator, Clock, JoinKind, Operator, Route, RouteKey, RouteKind, Schedule,
-};
+use weir_core::time::Timestamp;
+use weir_core::topology::description::{Aggregator, Clock, JoinKind, Operator, Schedule, Window};
+use weir_core::topology::{TopicFacts, compile};
 
 fn sink(topic: &str) -> Operator {
     Operator::Sink {
@@ -330,117 +332,6 @@ fn schedules_run_by_the_wall_clock_though_no_row_comes() {
     );
 }
 
-/// Commands decide by the store `taken`, the query reads it.
-fn accounts() -> Driver {
-    let mut sketch = Sketch::default();
-    sketch.store("taken");
-    let source = sketch.node("source", &[], source("names"));
-    sketch.node(
-        "table",
-        &[source],
-        Operator::ToTable {
-            store: "known".to_owned(),
-        },
-    );
-    let route = |method: &str, kind, topics: &[&str]| Route {
-        method: method.to_owned(),
-        path: "/names/{name}".to_owned(),
-        kind,
-        function: FunctionId(1),
-        key: RouteKey::Parameter("name".to_owned()),
-        stores: vec!["taken".to_owned(), "known".to_owned()],
-        topics: topics.iter().map(|topic| (*topic).to_owned()).collect(),
-    };
-    sketch
-        .description
-        .routes
-        .push(route("POST", RouteKind::Command, &["names"]));
-    sketch
-        .description
-        .routes
-        .push(route("GET", RouteKind::Query, &[]));
-    let status = |status| Response {
-        status,
-        ..Response::default()
-    };
-    let functions = Closures::default()
-        .handle(1, move |row, request, state| {
-            let key = request.parameters[0].1.clone().into_bytes();
-            let found = state
-                .get_many(0, row, &Column::from_iter([Some(&key[..])]))
-                .unwrap();
-            state.put(0, row, &key, Some(&request.body)).unwrap();
-            if request.body == b"trap" {
-                return Err(Failure::Trapped {
-                    reason: "boom".into(),
-                    backtrace: String::new(),
-                });
-            }
-            if found.get(0).is_some() {
-                return Ok(Outcome {
-                    response: status(409),
-                    rows: Vec::new(),
-                });
-            }
-            let rows = vec![Appended {
-                topic: 0,
-                key: Some(key),
-                value: Some(request.body.clone()),
-            }];
-            Ok(Outcome {
-                response: status(201),
-                rows,
-            })
-        })
-        .answer(1, move |request, state| {
-            let key = request.parameters[0].1.clone().into_bytes();
-            let found = state
-                .get_many(1, 0, &Column::from_iter([Some(&key[..])]))
-                .unwrap();
-            Ok(found.get(0).map(|body| Response {
-                body: body.to_vec(),
-                ..status(200)
-            }))
-        });
-    Driver::new("story", &sketch.description, 4, functions).unwrap()
-}
-
-#[test]
-fn a_command_decides_writes_and_appends_and_a_query_sees_what_was_committed() {
-    let mut t = accounts();
-    assert_eq!(t.request("GET", "/names/ada", b""), None, "not yet");
-    assert_eq!(
-        t.request("POST", "/names/ada", b"hello").unwrap().status,
-        201
-    );
-    assert_eq!(t.request("GET", "/names/ada", b"").unwrap().body, b"hello");
-    assert_eq!(
-        t.request("POST", "/names/ada", b"again").unwrap().status,
-        409
-    );
-    assert_eq!(t.request("DELETE", "/names/ada", b"").unwrap().status, 404);
-}
-
-#[test]
-fn a_command_that_traps_fails_alone_and_leaves_nothing_behind() {
-    let mut t = accounts();
-    assert_eq!(
-        t.request("POST", "/names/bob", b"trap").unwrap().status,
-        500
-    );
-    assert_eq!(t.store("taken"), []);
-    let letters = t.dead_letters();
-    assert_eq!(
-        (letters[0].position.clone(), letters[0].reason.as_str()),
-        (None, "boom")
-    );
-    assert_eq!(letters[0].node, "POST /names/{name}");
-    assert_eq!(
-        t.request("POST", "/names/bob", b"hello").unwrap().status,
-        201
-    );
-}
-
 #[test]
 fn an_update_has_the_state_of_its_key_and_a_null_deletes_it() {
     let mut sketch = Sketch::default();
@@ -471,4 +362,118 @@ fn an_update_has_the_state_of_its_key_and_a_null_deletes_it() {
     t.run();
     assert_eq!(shown(&t.output("out")), "a=-1@0 b=-2@0 a=-13@0 b=-@0");
     assert_eq!(t.store("sums"), [(b"a".to_vec(), b"-13".to_vec(), 0)]);
+}
+
+#[test]
+fn two_processors_may_hand_rows_to_each_other_through_one_store() {
+    let run = |rows: usize| {
+        let mut sketch = Sketch::default();
+        sketch.store("shared");
+        let process = |function| Operator::Process {
+            function: FunctionId(function),
+            stores: vec!["shared".to_owned()],
+            schedules: Vec::new(),
+        };
+        let source = sketch.node("source", &[], source("in"));
+        let first = sketch.node("first", &[source], process(1));
+        let second = sketch.node("second", &[first], process(2));
+        sketch.node("sink", &[second], sink("out"));
+        // The first sends what the second has left for it; the second leaves one more.
+        let functions = Closures::default()
+            .process(1, |row, _, view, state| {
+                let keys = Column::from_iter([view.key]);
+                let left = text(state.get_many(0, row, &keys).unwrap().get(0));
+                Ok(Ok(vec![(
+                    view.key.map(<[u8]>::to_vec),
+                    Some(left.into()),
+                    0,
+                )]))
+            })
+            .process(2, |row, _, view, state| {
+                let more = format!("{}+", text(view.value));
+                state
+                    .put(0, row, view.key.unwrap(), Some(more.as_bytes()))
+                    .unwrap();
+                Ok(Ok(vec![(
+                    view.key.map(<[u8]>::to_vec),
+                    view.value.map(<[u8]>::to_vec),
+                    0,
+                )]))
+            });
+        let limits = Limits {
+            max_batch_rows: rows,
+            ..Limits::default()
+        };
+        let topics = BTreeMap::new();
+        let functions = Box::new(functions);
+        let mut t =
+            Driver::with("story", &sketch.description, &topics, 1, limits, functions).unwrap();
+        for key in ["a", "a", "b", "a"] {
+            t.input("in").queue(Some(key.as_bytes()), Some(b""));
+        }
+        t.run();
+        shown(&t.output("out"))
+    };
+    assert_eq!(run(1000), "a=-@0 a=-+@0 b=-@0 a=-++@0");
+    assert_eq!(run(1), run(1000));
+}
+
+#[test]
+fn a_function_that_the_host_cannot_run_stops_the_task_and_blames_no_row() {
+    let mut sketch = Sketch::default();
+    let source = sketch.node("source", &[], source("in"));
+    let step = sketch.node("step", &[source], transform(1, false));
+    sketch.node("sink", &[step], sink("out"));
+    let topology = Arc::new(compile("story", &sketch.description).unwrap());
+    let facts = TopicFacts {
+        partitions: 1,
+        max_message_bytes: 1000,
+        compacted: false,
+        max_ahead_ms: None,
+    };
+    let topics = ["in", "out"].map(|topic| (topic.to_owned(), facts));
+    let plan = Arc::new(topology.plan(&BTreeMap::from(topics)).unwrap());
+    let (id, backend) = (plan.tasks[0], Box::new(MemoryBackend::default()));
+    let mut task = Task::new(topology, plan, id, backend, Limits::default());
+    let mut rows = Batch::default();
+    rows.push(None, Some(b"1"), 0);
+    task.enqueue("in", rows, vec![0]);
+    let mut effects = Effects::default();
+    // No closure has the number 1.
+    let error = task
+        .step(Timestamp(0), &mut Closures::default(), &mut effects)
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "node `step`: no closure has number 1 of this kind"
+    );
+    assert!(effects.dead_letters.is_empty());
+}
+
+#[test]
+fn rows_that_are_passed_over_are_counted_by_reason() {
+    let mut sketch = Sketch::default();
+    let source = sketch.node("source", &[], source("in"));
+    let window = Window::Hopping {
+        size: 10,
+        advance: 10,
+        grace: 0,
+    };
+    let windowed = Operator::Aggregate {
+        aggregator: Aggregator::Count,
+        store: "windows".to_owned(),
+        window: Some(window),
+        skip_null_values: false,
+    };
+    sketch.node("windows", &[source], windowed);
+    let mut t = Driver::new("story", &sketch.description, 1, Closures::default()).unwrap();
+    t.input("in").at(100).queue(Some(b"a"), None);
+    t.input("in").at(89).queue(Some(b"a"), None);
+    t.input("in").at(100).queue(None, None);
+    t.run();
+    assert_eq!(
+        (t.dropped(Reason::Late), t.dropped(Reason::NullKey)),
+        (1, 1)
+    );
+    assert_eq!(t.windows("windows").len(), 1);
 }

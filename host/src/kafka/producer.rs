@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use rdkafka::TopicPartitionList;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext, PurgeConfig};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 use rdkafka::topic_partition_list::Offset;
 use weir_core::record::{Batch, Headers};
 use weir_core::task::Position;
@@ -223,18 +224,38 @@ impl Producer {
         ))
     }
 
-    /// Ends the transaction with nothing; does nothing where none is open. Errors: the producer is done for.
+    /// Ends the transaction with nothing; does nothing where none is open. Errors: the producer is done for, the transaction
+    /// is not; so it is, too, once the brokers have refused a row: its sequence number is lost, and the next row would be
+    /// refused for the gap.
     pub fn abort(&mut self) -> Result<(), Error> {
         if !self.open {
             return Ok(());
         }
         let deadline = Instant::now() + self.timeout;
-        self.producer.purge(PurgeConfig::default().queue());
-        self.drain(deadline)?;
-        self.retrying(deadline, |producer, left| producer.abort_transaction(left))
-            .map_err(|error| Error::of("aborting", &error))?;
+        // librdkafka purges what is queued (doing that before it leaves gaps in its sequence numbers), and waits for
+        // reports that only a poll takes from its queue.
+        let ended = AtomicBool::new(false);
+        let aborted = thread::scope(|threads| {
+            threads.spawn(|| {
+                while !ended.load(Ordering::Acquire) {
+                    self.producer.poll(Duration::from_millis(1));
+                }
+            });
+            let aborted =
+                self.retrying(deadline, |producer, left| producer.abort_transaction(left));
+            ended.store(true, Ordering::Release);
+            aborted
+        });
+        aborted.map_err(|error| Error::of("aborting", &error))?;
         self.open = false;
-        Ok(())
+        let failed = self.producer.context().delivered.lock().failed;
+        match failed.filter(|(_, code)| !matches!(code, Code::PurgeQueue | Code::PurgeInflight)) {
+            None => Ok(()),
+            Some((slot, code)) => Err(Error::Broken {
+                doing: "going on after an abort".to_owned(),
+                reason: format!("{} refused a row: {code}", self.partitions[slot]),
+            }),
+        }
     }
 
     fn slot(&mut self, topic: &Arc<str>, partition: u32) -> usize {
@@ -277,7 +298,7 @@ impl Producer {
         }
     }
 
-    /// Waits until every row is acknowledged or has failed.
+    /// Waits until every row is acknowledged. Once one has failed, librdkafka sends no more of them.
     fn drain(&self, deadline: Instant) -> Result<(), Error> {
         let mut pause = Duration::from_micros(50);
         loop {
@@ -287,6 +308,9 @@ impl Producer {
                 Err(KafkaError::Flush(Code::OperationTimedOut)) => {}
                 Err(error) => return Err(Error::of("waiting for acknowledgements", &error)),
                 Ok(()) => return Ok(()),
+            }
+            if self.producer.context().delivered.lock().failed.is_some() {
+                return Err(self.failed());
             }
             if Instant::now() > deadline {
                 return Err(Error::of_code(
@@ -324,6 +348,25 @@ impl Producer {
                 answer => return answer,
             }
         }
+    }
+
+    /// Why a row was not delivered, by what librdkafka has made of it.
+    fn failed(&self) -> Error {
+        let doing = "committing";
+        let error = match self.producer.client().fatal_error() {
+            Some((code, reason)) => match Error::of_code(doing, code) {
+                fenced @ Error::Fenced { .. } => fenced,
+                _ => Error::Broken {
+                    doing: doing.to_owned(),
+                    reason,
+                },
+            },
+            None => Error::Abortable {
+                doing: doing.to_owned(),
+                reason: "nothing of the transaction is kept".to_owned(),
+            },
+        };
+        self.explained(error)
     }
 
     /// An abort, with the row that caused it.

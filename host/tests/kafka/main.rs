@@ -1,0 +1,8 @@
+//! The door to Kafka, against a real broker: the embedded one or Apache Kafka, by `WEIR_TEST_BROKER`.
+
+mod membership;
+mod reading;
+mod topics;
+mod transactions;
+
+mod worker;
