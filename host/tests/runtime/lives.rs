@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use weir_host::http::Gateway;
 use weir_host::runtime::{Host, StartError};
+use weir_tests::wait;
 
 use crate::stage::{Stage, ask, told};
 
@@ -50,7 +52,7 @@ fn two_hosts_share_the_tasks_and_each_row_is_counted_once() {
     second
         .deploy_program("two", crate::notes::Notes::new("two", "v1:"), &settings)
         .unwrap();
-    weir_tests::wait::until("the second host has half of the tasks", || {
+    wait::until("the second host has half of the tasks", || {
         let tasks = |host: &Host| host.tasks().get("two").map_or(0, Vec::len);
         (tasks(&first) == 4 && tasks(&second) == 4).then_some(())
     });
@@ -91,5 +93,34 @@ fn a_state_folder_in_use_is_refused() {
             .contains("is used by another weir process"),
         "{error}"
     );
+    host.stop();
+}
+
+#[test]
+fn brokers_that_are_lost_are_waited_for_and_nothing_is_lost_with_them() {
+    let mut broker = weir_tests::Broker::durable();
+    let stage = Stage::bare("lost", &broker.bootstrap());
+    for topic in crate::notes::Notes::topics("lost") {
+        stage.client.create_topic(&topic, 4, &[]);
+    }
+    let host = stage.running("a", 1);
+    wait::until("it is ready", || host.readiness().ready.then_some(()));
+    stage.send(&[("x", "1"), ("y", "1")]);
+    stage.read("counts", 2);
+
+    broker.kill9();
+    wait::until("readiness tells of it", || {
+        (!host.readiness().ready).then_some(())
+    });
+    let report = host.readiness().report;
+    assert!(report[0].1.contains("brokers do not answer"), "{report:?}");
+
+    broker.start_again();
+    stage.send(&[("x", "2"), ("y", "2")]);
+    wait::until("it is ready again", || host.readiness().ready.then_some(()));
+    let rows = stage.read("out", 4);
+    assert_eq!(rows.len(), 4, "nothing twice");
+    stage.read("counts", 4);
+    assert_eq!((stage.count("x"), stage.count("y")), (2, 2));
     host.stop();
 }
