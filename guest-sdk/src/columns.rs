@@ -1,7 +1,8 @@
-//! Columns, as the SDK reads and writes them: a cursor over each, and a writer that encodes in place.
+//! Columns, as the SDK reads and writes them: a cursor over each, and a writer that encodes in
+//! place.
 //!
-//! Nothing here allocates a row. The host is trusted to hand over columns whose lengths add up; a row that is not there is a
-//! panic, which traps.
+//! Nothing here allocates a row. The host is trusted to hand over columns whose lengths add up; a
+//! row that is not there is a panic, which traps.
 
 use crate::bindings::weir::service::records::{Batch, Column, HeaderColumns};
 
@@ -160,7 +161,8 @@ impl Column {
         }
     }
 
-    /// Appends the row that `write` writes at the end of the bytes; `false` from it makes the row null, an error none at all.
+    /// Appends the row that `write` writes at the end of the bytes; `false` from it makes the row
+    /// null, an error none at all.
     pub(crate) fn push_with<E>(
         &mut self,
         write: impl FnOnce(&mut Vec<u8>) -> Result<bool, E>,

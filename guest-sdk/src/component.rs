@@ -1,6 +1,8 @@
-//! The component: the world's exports over a declared service, and its imports as the port to the stores.
+//! The component: the world's exports over a declared service, and its imports as the port to the
+//! stores.
 //!
-//! An instance has one thread and one service; it is declared by the first call and thrown away with the instance.
+//! An instance has one thread and one service; it is declared by the first call and thrown away
+//! with the instance.
 
 use std::cell::OnceCell;
 use std::marker::PhantomData;
@@ -11,8 +13,8 @@ use crate::bindings::weir::service::records::{Steps, Updated};
 use crate::bindings::weir::service::state;
 use crate::bindings::weir::service::topology::Description;
 use crate::bindings::{Guest, Outcome, Request, Response};
-use crate::service::Service;
 pub use crate::service::Declare;
+use crate::service::Service;
 use crate::state::Access;
 
 /// The component of a service.

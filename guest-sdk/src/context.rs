@@ -49,7 +49,8 @@ impl<'a, K: Data, V: Data> Forward<'a, K, V> {
 
 /// What a processor has at hand: its stores, the time, and the rows that it forwards.
 ///
-/// A stored entry that cannot be read as the type of its store traps: the row goes the way of the service's failure policy.
+/// A stored entry that cannot be read as the type of its store traps: the row goes the way of the
+/// service's failure policy.
 pub struct Context<'a, K, V> {
     pub(crate) stores: Declared<'a>,
     pub(crate) stream_time: i64,
@@ -67,7 +68,8 @@ impl<K: Data, V: Data> Context<'_, K, V> {
         self.out.forward_at(key, value, timestamp);
     }
 
-    /// The highest time that the task has seen, this row's included; in a punctuation, the time that it is due at.
+    /// The highest time that the task has seen, this row's included; in a punctuation, the time
+    /// that it is due at.
     pub fn stream_time(&self) -> i64 {
         self.stream_time
     }
@@ -81,7 +83,8 @@ macro_rules! reads {
             self.stores.get(store, key)
         }
 
-        /// The values of many keys, in their order. One call of the host: cheaper than many [`Self::get`]s.
+        /// The values of many keys, in their order. One call of the host: cheaper than many
+        /// [`Self::get`]s.
         pub fn get_many<SK: Data, SV: Data>(
             &mut self,
             store: Store<SK, SV>,
@@ -90,7 +93,8 @@ macro_rules! reads {
             self.stores.get_many(store, keys)
         }
 
-        /// At most `limit` entries with `from` <= key < `to` (`None`: no bound), in the order of their bytes.
+        /// At most `limit` entries with `from` <= key < `to` (`None`: no bound), in the order of
+        /// their bytes.
         pub fn range<SK: Data, SV: Data>(
             &mut self,
             store: Store<SK, SV>,
@@ -147,8 +151,8 @@ impl Command<'_> {
     reads!();
     writes!();
 
-    /// Appends a row to a topic that the route has declared. It is in the same transaction as what is put; the response leaves
-    /// when that has committed.
+    /// Appends a row to a topic that the route has declared. It is in the same transaction as what
+    /// is put; the response leaves when that has committed.
     pub fn append<K: Data, V: Data>(&mut self, topic: crate::Topic<K, V>, key: &K, value: &V) {
         let found = self.topics.iter().position(|id| *id == topic.id);
         let found = found.expect("a topic that a command appends to is declared; name it in `to`");
@@ -156,11 +160,12 @@ impl Command<'_> {
         let written = format::encode_key(key, &mut bytes.0)
             .and_then(|key| Ok((key, format::encode_value(value, &mut bytes.1)?)));
         let (key, value) = written.unwrap_or_else(|error| panic!("a row to append: {error}"));
-        self.rows.push(crate::bindings::weir::service::http::Appended {
-            topic: u8::try_from(found).expect("few topics are declared"),
-            key: key.then_some(bytes.0),
-            value: value.then_some(bytes.1),
-        });
+        self.rows
+            .push(crate::bindings::weir::service::http::Appended {
+                topic: u8::try_from(found).expect("few topics are declared"),
+                key: key.then_some(bytes.0),
+                value: value.then_some(bytes.1),
+            });
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// Whole milliseconds; what is longer than the contract can say is cut to it, and refused by the host.
+/// Whole milliseconds; what is longer than the contract can say is cut to it, and refused by the
+/// host.
 pub(crate) fn milliseconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

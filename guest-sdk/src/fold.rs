@@ -1,7 +1,7 @@
 //! Folds: a program of numbered states, run over the author's aggregator.
 //!
-//! A state that a later step starts from is still there as the author's value; only what is handed in, or wanted twice, is read
-//! from its bytes.
+//! A state that a later step starts from is still there as the author's value; only what is handed
+//! in, or wanted twice, is read from its bytes.
 
 use crate::bindings::weir::service::records::{Batch, Column, Folded, Rejection, Steps};
 use crate::columns::{BatchRows, Rows};
@@ -18,11 +18,17 @@ pub(crate) fn aggregator<V: Data, A: Data>(
     add: impl Fn(&mut A, &V) + 'static,
 ) -> impl Fn(&Batch, &Steps, &Column) -> Folded {
     move |input, steps, states| {
-        run(input, steps, states, |state, value: Option<&[u8]>| {
-            let mut state = state.unwrap_or_else(&initial);
-            add(&mut state, &format::decode_value(value)?);
-            Ok(state)
-        }, None)
+        run(
+            input,
+            steps,
+            states,
+            |state, value: Option<&[u8]>| {
+                let mut state = state.unwrap_or_else(&initial);
+                add(&mut state, &format::decode_value(value)?);
+                Ok(state)
+            },
+            None,
+        )
     }
 }
 
@@ -34,11 +40,17 @@ pub(crate) fn sessions<V: Data, A: Data>(
 ) -> impl Fn(&Batch, &Steps, &Column) -> Folded {
     move |input, steps, states| {
         let merge = |left: Option<A>, right| merge(left.unwrap_or_else(&initial), right);
-        run(input, steps, states, |state, value: Option<&[u8]>| {
-            let mut state = state.unwrap_or_else(&initial);
-            add(&mut state, &format::decode_value(value)?);
-            Ok(state)
-        }, Some(&merge))
+        run(
+            input,
+            steps,
+            states,
+            |state, value: Option<&[u8]>| {
+                let mut state = state.unwrap_or_else(&initial);
+                add(&mut state, &format::decode_value(value)?);
+                Ok(state)
+            },
+            Some(&merge),
+        )
     }
 }
 
@@ -47,13 +59,19 @@ pub(crate) fn reducer<V: Data>(
     reduce: impl Fn(V, &V) -> V + 'static,
 ) -> impl Fn(&Batch, &Steps, &Column) -> Folded {
     move |input, steps, states| {
-        run(input, steps, states, |state, value: Option<&[u8]>| {
-            let value = format::decode_value(value)?;
-            Ok(match state {
-                None => value,
-                Some(state) => reduce(state, &value),
-            })
-        }, None)
+        run(
+            input,
+            steps,
+            states,
+            |state, value: Option<&[u8]>| {
+                let value = format::decode_value(value)?;
+                Ok(match state {
+                    None => value,
+                    Some(state) => reduce(state, &value),
+                })
+            },
+            None,
+        )
     }
 }
 
@@ -66,7 +84,8 @@ struct States<'a, A> {
 }
 
 impl<A: Data> States<'_, A> {
-    /// Takes the value of a state, or reads it if somebody took it before; `None`: there is none yet.
+    /// Takes the value of a state, or reads it if somebody took it before; `None`: there is none
+    /// yet.
     fn take(&mut self, number: u32) -> Result<Option<A>, Reject> {
         if number == NO_STATE {
             return Ok(None);

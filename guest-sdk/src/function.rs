@@ -1,6 +1,5 @@
-//! Functions: what the host calls by number, each one a closure over columns that the operators have made of the author's.
-
-use std::rc::Rc;
+//! Functions: what the host calls by number, each one a closure over columns that the operators
+//! have made of the author's.
 
 use crate::bindings::weir::service::http;
 use crate::bindings::weir::service::records::{
@@ -8,20 +7,29 @@ use crate::bindings::weir::service::records::{
 };
 use crate::state::Access;
 
-/// One function. Shared, since a call must not keep the table of functions borrowed.
-#[derive(Clone)]
+pub(crate) type Transform = dyn Fn(&Batch) -> Output;
+pub(crate) type Combine = dyn Fn(&Column, &Column, &Column) -> Combined;
+pub(crate) type Fold = dyn Fn(&Batch, &Steps, &Column) -> Folded;
+pub(crate) type Update = dyn Fn(&Batch, &[u32], &Column) -> Updated;
+pub(crate) type Process = dyn Fn(&Batch, &[i64], &mut dyn Access) -> Output;
+pub(crate) type Punctuate = dyn Fn(i64, &mut dyn Access) -> Output;
+pub(crate) type Locate = dyn Fn(&http::Request) -> Result<Vec<u8>, http::Response>;
+pub(crate) type Handle = dyn Fn(&[http::Request], &mut dyn Access) -> Vec<http::Outcome>;
+pub(crate) type Answer = dyn Fn(&http::Request, &mut dyn Access) -> Option<http::Response>;
+
+/// One function.
 pub(crate) enum Function {
-    Transform(Rc<dyn Fn(&Batch) -> Output>),
-    Combine(Rc<dyn Fn(&Column, &Column, &Column) -> Combined>),
-    Fold(Rc<dyn Fn(&Batch, &Steps, &Column) -> Folded>),
-    Update(Rc<dyn Fn(&Batch, &[u32], &Column) -> Updated>),
+    Transform(Box<Transform>),
+    Combine(Box<Combine>),
+    Fold(Box<Fold>),
+    Update(Box<Update>),
     Process {
-        rows: Rc<dyn Fn(&Batch, &[i64], &mut dyn Access) -> Output>,
-        schedules: Vec<Rc<dyn Fn(i64, &mut dyn Access) -> Output>>,
+        rows: Box<Process>,
+        schedules: Vec<Box<Punctuate>>,
     },
-    Locate(Rc<dyn Fn(&http::Request) -> Result<Vec<u8>, http::Response>>),
-    Handle(Rc<dyn Fn(&[http::Request], &mut dyn Access) -> Vec<http::Outcome>>),
-    Answer(Rc<dyn Fn(&http::Request, &mut dyn Access) -> Option<http::Response>>),
+    Locate(Box<Locate>),
+    Handle(Box<Handle>),
+    Answer(Box<Answer>),
 }
 
 /// Refuses the row at hand; the reason is for people.

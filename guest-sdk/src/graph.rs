@@ -1,7 +1,8 @@
-//! The graph that the author's calls build: nodes, stores, routes and functions, in the order of the calls.
+//! The graph that the author's calls build: nodes, stores, routes and functions, in the order of
+//! the calls.
 //!
-//! It checks only what the contract cannot say (settings, names that would clash silently). Whether the topology makes sense is the
-//! host's to judge, which sees all of it.
+//! It checks only what the contract cannot say (settings, names that would clash silently). Whether
+//! the topology makes sense is the host's to judge, which sees all of it.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -15,7 +16,6 @@ use crate::function::Function;
 /// A graph that is being built, and everyone who builds it.
 pub(crate) type Shared = Rc<RefCell<Graph>>;
 
-#[derive(Default)]
 pub(crate) struct Graph {
     pub(crate) description: Description,
     pub(crate) functions: Vec<Function>,
@@ -27,20 +27,28 @@ pub(crate) struct Graph {
     /// The settings that were asked for.
     pub(crate) settings: Vec<String>,
     pub(crate) mistakes: Vec<String>,
-    pub(crate) sources: BTreeMap<String, Edge>,
-}
-
-impl Default for Description {
-    fn default() -> Description {
-        Description {
-            nodes: Vec::new(),
-            stores: Vec::new(),
-            routes: Vec::new(),
-        }
-    }
+    sources: BTreeMap<String, Edge>,
 }
 
 impl Graph {
+    /// An empty one, under a configuration.
+    pub(crate) fn new(config: Vec<(String, String)>) -> Graph {
+        Graph {
+            description: Description {
+                nodes: Vec::new(),
+                stores: Vec::new(),
+                routes: Vec::new(),
+            },
+            functions: Vec::new(),
+            store_names: Vec::new(),
+            topic_names: Vec::new(),
+            config,
+            settings: Vec::new(),
+            mistakes: Vec::new(),
+            sources: BTreeMap::new(),
+        }
+    }
+
     /// Adds a node and says which edge it writes. A name that is taken gets a number.
     pub(crate) fn node(&mut self, name: &str, inputs: Vec<Edge>, operator: Operator) -> Edge {
         let taken = |name: &str| self.description.nodes.iter().any(|node| node.name == name);

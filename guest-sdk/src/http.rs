@@ -42,7 +42,8 @@ impl<'a> Request<'a> {
         &self.wire.body
     }
 
-    /// The body read as JSON, or the response that refuses it: 400, and what is wrong with which field.
+    /// The body read as JSON, or the response that refuses it: 400, and what is wrong with which
+    /// field.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Response> {
         let mut json = serde_json::Deserializer::from_slice(self.body());
         serde_path_to_error::deserialize(&mut json)
@@ -51,7 +52,8 @@ impl<'a> Request<'a> {
             .map_err(|error| Response::errors(400, &[format!("body: {error}")]))
     }
 
-    /// The host's wall clock when it came, milliseconds since the epoch. Rows that a command appends carry it.
+    /// The host's wall clock when it came, milliseconds since the epoch. Rows that a command
+    /// appends carry it.
     pub fn time(&self) -> i64 {
         self.wire.time
     }

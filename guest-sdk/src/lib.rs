@@ -1,38 +1,71 @@
-//! weir SDK
+//! Write a weir service with closures over your own types.
+//!
+//! A service is a function that declares a topology; [`macro@service`] makes a component of it.
+//! What flows through it are the author's own types, written and read by serde ([`mod@format`] says
+//! how); batches, columns and bytes stay with the SDK.
+//!
+//! ```
+//! use serde::{Deserialize, Serialize};
+//! use weir::{Topology, testing::Driver};
+//!
+//! #[derive(Clone, Serialize, Deserialize)]
+//! struct Sale { product: String, pieces: i64 }
+//!
+//! #[weir::service]
+//! fn best_sellers(t: &mut Topology) {
+//!     t.stream::<String, Sale>("sales")
+//!         .filter(|sale| sale.pieces > 0)
+//!         .group_by("sales-by-product", |sale| sale.product.clone())
+//!         .aggregate("sold", || 0_i64, |sold, sale| *sold += sale.pieces)
+//!         .to_stream()
+//!         .to("best-sellers");
+//! }
+//!
+//! let mut driver = Driver::new(best_sellers);
+//! for pieces in [2, 0, 3] {
+//!     let product = "socks".to_owned();
+//!     driver.topic("sales").send("till 1".to_owned(), Sale { product, pieces });
+//! }
+//! let sold = driver.topic::<String, i64>("best-sellers").read();
+//! assert_eq!(sold, [("socks".to_owned(), 2), ("socks".to_owned(), 5)]);
+//! ```
+//!
+//! The map: [`Topology`] is where streams, tables, stores and routes begin; [`Stream`] has the
+//! operators; [`Context`], [`Command`] and [`Query`] are what processors and routes have at hand;
+//! [`testing`] runs a service on the real engine, without Wasm and without Kafka.
+
 extern crate self as weir;
 
-pub use weir_macros::service;
-
-pub mod log;
 mod config;
 mod context;
-mod duration;
 pub mod format;
-mod fold;
-mod function;
-mod graph;
 mod http;
+pub mod log;
 mod process;
 mod route;
 mod row;
-mod service;
 mod state;
 mod stream;
 mod table;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod testing;
 mod topology;
+
 #[doc(hidden)]
 pub mod bindings;
 mod columns;
-
-#[cfg(not(target_arch = "wasm32"))]
-mod native;
-#[cfg(not(target_arch = "wasm32"))]
-pub mod testing;
-
-/// For what `#[weir::service]` writes.
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
 pub mod component;
+mod duration;
+mod fold;
+mod function;
+mod graph;
+#[cfg(not(target_arch = "wasm32"))]
+mod native;
+mod service;
+
+pub use weir_macros::service;
 
 pub use columns::Headers;
 pub use config::Setting;
@@ -43,6 +76,8 @@ pub use process::{Process, Schedule, Verdict};
 pub use route::{Route, Topic};
 pub use row::Row;
 pub use state::{Store, Stores};
-pub use stream::{Group, JoinWindows, SessionWindows, Sessions, Stream, TimeWindows, WindowedGroup};
+pub use stream::{
+    Group, JoinWindows, SessionWindows, Sessions, Stream, TimeWindows, WindowedGroup,
+};
 pub use table::{GlobalTable, Table};
 pub use topology::Topology;

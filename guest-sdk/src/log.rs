@@ -1,4 +1,5 @@
-//! The service's log: lines that the host takes, with its level. Natively they go to the standard error.
+//! The service's log: lines that the host takes, with its level. Natively they go to the standard
+//! error.
 
 /// Something is wrong that nobody else will mend.
 pub fn error(text: impl AsRef<str>) {

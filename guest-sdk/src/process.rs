@@ -1,7 +1,6 @@
 //! Processors: closures with stores, with punctuation, or with one state a key.
 
 use std::ops::Deref;
-use std::rc::Rc;
 use std::time::Duration;
 
 use crate::bindings::weir::service::records::{Column, Output, Updated};
@@ -17,7 +16,8 @@ use crate::row::{Item, Row};
 use crate::state::{Access, Declared, Stores};
 use crate::stream::Stream;
 
-/// What a processor may return: nothing, or a result whose error refuses the row (its writes are taken back).
+/// What a processor may return: nothing, or a result whose error refuses the row (its writes are
+/// taken back).
 pub trait Verdict {
     #[doc(hidden)]
     const FALLIBLE: bool;
@@ -102,7 +102,7 @@ impl<K: Data, V: Data> Stream<K, V> {
         process: impl Fn(&mut Context<'_, K2, V2>, Row<'_, K, V>, S) -> R + 'static,
     ) -> Process<K2, V2, S> {
         let ids = stores.ids();
-        let rows = Rc::new(
+        let rows = Box::new(
             move |batch: &_, stream_times: &[i64], access: &mut dyn Access| {
                 let rows = BatchRows::of(batch);
                 let mut outputs = Outputs::with_rows(rows.len());
@@ -137,7 +137,10 @@ impl<K: Data, V: Data> Stream<K, V> {
         let mut graph = self.graph.borrow_mut();
         let schedules = Vec::new();
         let function = graph.function(Function::Process { rows, schedules });
-        let names = stores.ids().into_iter().map(|id| graph.store_names[id as usize].clone());
+        let names = stores
+            .ids()
+            .into_iter()
+            .map(|id| graph.store_names[id as usize].clone());
         let operator = Operator::Process(ProcessNode {
             function,
             stores: names.collect(),
@@ -153,15 +156,17 @@ impl<K: Data, V: Data> Stream<K, V> {
         }
     }
 
-    /// Each row with the state of its key, in a store of this name: `update` changes the state (`None` deletes it) and forwards rows.
+    /// Each row with the state of its key, in a store of this name: `update` changes the state
+    /// (`None` deletes it) and forwards rows.
     ///
-    /// The state travels with the batch: cheaper than a store of [`Stream::process`], as long as it is small.
+    /// The state travels with the batch: cheaper than a store of [`Stream::process`], as long as it
+    /// is small.
     pub fn update<A: Data, K2: Data, V2: Data, R: Verdict>(
         &self,
         store: &str,
         update: impl Fn(&mut Option<A>, Row<'_, K, V>, &mut Forward<'_, K2, V2>) -> R + 'static,
     ) -> Stream<K2, V2> {
-        let function = Function::Update(Rc::new(move |batch, groups, states| {
+        let function = Function::Update(Box::new(move |batch, groups, states| {
             let rows = BatchRows::of(batch);
             let mut outputs = Outputs::with_rows(rows.len());
             let mut states = Groups::of(states);
@@ -198,7 +203,7 @@ impl<K: Data, V: Data, S: Stores> Process<K, V, S> {
         punctuate: impl Fn(&mut Context<'_, K, V>, i64, S) -> R + 'static,
     ) -> Process<K, V, S> {
         let (stores, ids) = (self.stores, self.stores.ids());
-        let call = Rc::new(move |at: i64, access: &mut dyn Access| -> Output {
+        let call = Box::new(move |at: i64, access: &mut dyn Access| -> Output {
             let mut outputs = Outputs::with_rows(0);
             outputs.begin(0);
             let mut context = Context {
@@ -300,4 +305,3 @@ impl<'a, A: Data> Groups<'a, A> {
         }
     }
 }
-

@@ -56,7 +56,8 @@ impl Route {
         }
     }
 
-    /// The stores that the route reads (a command: and writes). They say where it runs: at the owner of the key.
+    /// The stores that the route reads (a command: and writes). They say where it runs: at the
+    /// owner of the key.
     pub fn stores<S: Stores>(self, stores: S) -> Route<S> {
         Route {
             graph: self.graph,
@@ -81,7 +82,7 @@ impl<S: Stores> Route<S> {
         self,
         key: impl Fn(Request<'_>) -> Result<K, Response> + 'static,
     ) -> Route<S> {
-        let locate = Function::Locate(Rc::new(move |request| {
+        let locate = Function::Locate(Box::new(move |request| {
             key(Request { wire: request })
                 .map(|key| key_bytes(&key))
                 .map_err(Response::into_wire)
@@ -96,11 +97,11 @@ impl<S: Stores> Route<S> {
         self
     }
 
-    /// A command: decided by the owner of its key, in order, in a transaction with what it puts and appends. The response leaves
-    /// when that has committed.
+    /// A command: decided by the owner of its key, in order, in a transaction with what it puts and
+    /// appends. The response leaves when that has committed.
     pub fn handle(self, handle: impl Fn(&mut Command<'_>, Request<'_>, S) -> Response + 'static) {
         let (stores, ids, topics) = (self.stores, self.stores.ids(), self.topics.clone());
-        let function = Function::Handle(Rc::new(move |requests, access| {
+        let function = Function::Handle(Box::new(move |requests, access| {
             let outcome = |(row, request)| {
                 let mut command = Command {
                     stores: Declared {
@@ -123,14 +124,14 @@ impl<S: Stores> Route<S> {
         self.add(RouteKind::Command, function);
     }
 
-    /// A query: answered from committed state. `None` is *not yet*: it is asked again when a key that it read has changed, until
-    /// there is an answer or the request's time is up.
+    /// A query: answered from committed state. `None` is *not yet*: it is asked again when a key
+    /// that it read has changed, until there is an answer or the request's time is up.
     pub fn answer(
         self,
         answer: impl Fn(&mut Query<'_>, Request<'_>, S) -> Option<Response> + 'static,
     ) {
         let (stores, ids) = (self.stores, self.stores.ids());
-        let function = Function::Answer(Rc::new(move |request, access| {
+        let function = Function::Answer(Box::new(move |request, access| {
             let mut query = Query {
                 stores: Declared {
                     access,

@@ -1,7 +1,7 @@
 //! A row, as the author's closures see it, and a row on its way through fused steps.
 //!
-//! A key or a value is read only when a closure looks at it, and written anew only when a step has changed it: a filter hands the
-//! very bytes on that came.
+//! A key or a value is read only when a closure looks at it, and written anew only when a step has
+//! changed it: a filter hands the very bytes on that came.
 
 use crate::columns::{Headers, RawRow};
 use crate::format::{self, Data};
@@ -29,7 +29,8 @@ impl<K, V> Clone for Row<'_, K, V> {
 
 impl<K, V> Copy for Row<'_, K, V> {}
 
-/// Half a row on its way: the bytes as they came, the value once somebody looked, or the value that a step made.
+/// Half a row on its way: the bytes as they came, the value once somebody looked, or the value that
+/// a step made.
 pub(crate) enum Field<'a, T> {
     Came(Option<&'a [u8]>),
     Read(Option<&'a [u8]>, T),
@@ -77,10 +78,6 @@ impl<'a, K: Data, V: Data> Item<'a, K, V> {
             value: Field::Came(raw.value),
             raw,
         }
-    }
-
-    pub(crate) fn key(&mut self) -> Result<&K, Reject> {
-        self.key.read(format::decode_key)
     }
 
     pub(crate) fn value(&mut self) -> Result<&V, Reject> {

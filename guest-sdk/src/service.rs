@@ -10,12 +10,14 @@ use crate::state::Access;
 use crate::topology::Topology;
 
 /// What `#[weir::service]` makes a component of.
+#[cfg(target_arch = "wasm32")]
 pub trait Declare: 'static {
     /// Declares the service.
     fn declare(t: &mut Topology);
 }
 
-/// The functions of a declared service. A number that is none, or of another kind, is the host's mistake: it panics.
+/// The functions of a declared service. A number that is none, or of another kind, is the host's
+/// mistake: it panics.
 pub(crate) struct Service {
     functions: Vec<Function>,
 }

@@ -1,7 +1,8 @@
 //! Stores, as a processor or a route sees them.
 //!
-//! A [`Store`] is a handle: it says which store, and what is in it. The context of the call at hand reads and writes it
-//! ([`crate::Context`], [`crate::Command`], [`crate::Query`]); only those stores that the processor or the route has declared.
+//! A [`Store`] is a handle: it says which store, and what is in it. The context of the call at hand
+//! reads and writes it ([`crate::Context`], [`crate::Command`], [`crate::Query`]); only those
+//! stores that the processor or the route has declared.
 
 use std::marker::PhantomData;
 
@@ -9,7 +10,8 @@ use crate::bindings::weir::service::records::Column;
 use crate::columns::Rows;
 use crate::format::{self, Data};
 
-/// The host's `state` interface: the imports of a component, or the engine's port natively. What fails panics: a trap.
+/// The host's `state` interface: the imports of a component, or the engine's port natively. What
+/// fails panics: a trap.
 pub(crate) trait Access {
     fn get_many(&mut self, store: u32, row: u32, keys: &Column) -> Column;
     fn put(&mut self, store: u32, row: u32, key: &[u8], value: Option<&[u8]>);
@@ -122,8 +124,7 @@ impl Declared<'_> {
                 .unwrap_or_else(|error| panic!("a value to store: {error}"))
         });
         let value = there.then_some(bytes.as_slice());
-        self.access
-            .put(position, self.row, &key_bytes(key), value);
+        self.access.put(position, self.row, &key_bytes(key), value);
     }
 
     pub(crate) fn range<K: Data, V: Data>(
@@ -134,13 +135,9 @@ impl Declared<'_> {
         limit: u32,
     ) -> Vec<(K, V)> {
         let position = self.position(store);
-        let (keys, values) = self.access.range(
-            position,
-            self.row,
-            start.as_deref(),
-            end.as_deref(),
-            limit,
-        );
+        let (keys, values) =
+            self.access
+                .range(position, self.row, start.as_deref(), end.as_deref(), limit);
         let (keys, values) = (Rows::of(&keys), Rows::of(&values));
         let key = |row| {
             format::decode_key(keys.get(row))

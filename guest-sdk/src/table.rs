@@ -1,6 +1,7 @@
 //! Tables: the latest value of each key.
 //!
-//! A table is what a stream joins with, a store that processors and routes read, and a stream of its changes.
+//! A table is what a stream joins with, a store that processors and routes read, and a stream of
+//! its changes.
 
 use std::marker::PhantomData;
 use std::rc::Rc;

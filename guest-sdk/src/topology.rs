@@ -19,12 +19,8 @@ pub struct Topology {
 
 impl Topology {
     pub(crate) fn new(config: Vec<(String, String)>) -> Topology {
-        let graph = Graph {
-            config,
-            ..Graph::default()
-        };
         Topology {
-            graph: Rc::new(RefCell::new(graph)),
+            graph: Rc::new(RefCell::new(Graph::new(config))),
         }
     }
 
@@ -109,7 +105,8 @@ impl Topology {
         self.config(name).unwrap_or(default)
     }
 
-    /// A setting, if the operator has set it. What it cannot be read as is told when the service is loaded.
+    /// A setting, if the operator has set it. What it cannot be read as is told when the service is
+    /// loaded.
     pub fn config<T: Setting>(&mut self, name: &str) -> Option<T> {
         let mut graph = self.graph.borrow_mut();
         graph.settings.push(name.to_owned());
@@ -129,7 +126,7 @@ impl Topology {
 
     /// The graph, or all mistakes.
     pub(crate) fn finish(self) -> Result<Graph, String> {
-        let mut graph = self.graph.take();
+        let mut graph = self.graph.replace(Graph::new(Vec::new()));
         let known = graph.settings.join("`, `");
         for (name, _) in &graph.config {
             if !graph.settings.contains(name) {

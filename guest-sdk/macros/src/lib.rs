@@ -4,8 +4,8 @@ use proc_macro::TokenStream;
 use quote::quote;
 use syn::{ItemFn, parse_macro_input};
 
-/// Makes the crate a component whose topology this function declares. Natively the function stays what it is, so that a test
-/// can hand it to `weir::testing::Driver`.
+/// Makes the crate a component whose topology this function declares. Natively the function stays
+/// what it is, so that a test can hand it to `weir::testing::Driver`.
 ///
 /// ```ignore
 /// #[weir::service]

@@ -1,4 +1,5 @@
-//! Reading: what [`super::encode`] wrote, and what others did in the same formats. Errors name the field.
+//! Reading: what [`super::encode`] wrote, and what others did in the same formats. Errors name the
+//! field.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -21,8 +22,8 @@ pub(super) fn decode<T: DeserializeOwned>(bytes: Option<&[u8]>, half: Half) -> R
     })
 }
 
-/// The same error with the path of the field, found by reading once more: keeping the path costs time that good rows do not
-/// have.
+/// The same error with the path of the field, found by reading once more: keeping the path costs
+/// time that good rows do not have.
 fn located<T: DeserializeOwned>(bytes: &[u8], error: Error) -> Error {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     match serde_path_to_error::deserialize::<_, T>(&mut json) {
@@ -192,11 +193,7 @@ impl<'de> Deserializer<'de> for Plain<'de> {
         visitor.visit_newtype_struct(Plain { form, ..self })
     }
 
-    fn deserialize_tuple<V: Visitor<'de>>(
-        self,
-        len: usize,
-        visitor: V,
-    ) -> Result<V::Value, Error> {
+    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Error> {
         match self.form {
             Form::Value | Form::Json => self.json(|json| json.deserialize_tuple(len, visitor)),
             Form::Key => {
@@ -391,11 +388,7 @@ impl<'de> Deserializer<'de> for Part<'_, 'de> {
         visitor.visit_newtype_struct(self)
     }
 
-    fn deserialize_tuple<V: Visitor<'de>>(
-        self,
-        len: usize,
-        visitor: V,
-    ) -> Result<V::Value, Error> {
+    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Error> {
         let mut parts = Parts {
             rest: self.parts.rest,
             left: len,
@@ -476,7 +469,9 @@ impl<'de> de::SeqAccess<'de> for Times<'de> {
     ) -> Result<Option<T::Value>, Error> {
         let times = 8 * (self.parts - 1);
         let Some(key) = self.bytes.len().checked_sub(times) else {
-            return Err(Error(format!("shorter than the {times} bytes of its window")));
+            return Err(Error(format!(
+                "shorter than the {times} bytes of its window"
+            )));
         };
         let part = match self.next {
             0 => &self.bytes[..key],

@@ -81,7 +81,8 @@ impl Plain<'_> {
         Ok(true)
     }
 
-    /// A number: big-endian; as a part of a key with the sign turned, so that negative ones come first.
+    /// A number: big-endian; as a part of a key with the sign turned, so that negative ones come
+    /// first.
     fn number<const N: usize>(self, mut bytes: [u8; N], signed: bool) -> Result<bool, Stop> {
         if signed && self.form == Form::Part {
             bytes[0] ^= 0x80;
@@ -91,7 +92,8 @@ impl Plain<'_> {
     }
 }
 
-/// Appends bytes that something will follow: a zero is written 0 255, the end 0 0. Sorts as the bytes do.
+/// Appends bytes that something will follow: a zero is written 0 255, the end 0 0. Sorts as the
+/// bytes do.
 pub(super) fn push_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
     for &byte in bytes {
         out.push(byte);

@@ -1,10 +1,11 @@
 //! Formats: how the author's types become bytes, and come back.
 //!
-//! A type says it through serde. *A scalar is plain, everything else is JSON*: strings and the names of plain enums are utf-8,
-//! integers and floats big-endian (as Kafka's own serdes have them), `bool` one byte, `Vec<u8>` as it is; newtypes are
-//! what they wrap; structs, lists and maps are JSON. `None` is null: a row without key, or a tombstone. In a key, a tuple is
-//! its parts one after the other, in an order that a range over a store can use.
-//! [`Json`] makes JSON of a scalar, too. Any other format is a type of the author's own whose `Serialize` writes bytes.
+//! A type says it through serde. *A scalar is plain, everything else is JSON*: strings and the
+//! names of plain enums are utf-8, integers and floats big-endian (as Kafka's own serdes have
+//! them), `bool` one byte, `Vec<u8>` as it is; newtypes are what they wrap; structs, lists and maps
+//! are JSON. `None` is null: a row without key, or a tombstone. In a key, a tuple is its parts one
+//! after the other, in an order that a range over a store can use. [`Json`] makes JSON of a scalar,
+//! too. Any other format is a type of the author's own whose `Serialize` writes bytes.
 
 mod decode;
 mod encode;
@@ -76,7 +77,14 @@ pub(crate) fn decode_value<T: Data>(bytes: Option<&[u8]>) -> Result<T, Error> {
 }
 
 fn encode<T: Data>(value: &T, half: Half, out: &mut Vec<u8>) -> Result<bool, Error> {
-    if let Some(bytes) = (value as &dyn Any).downcast_ref::<Vec<u8>>() {
+    // To serde, bytes are a list of numbers. What these ask is known when the type is.
+    let value_of = value as &dyn Any;
+    let bytes = match value_of.downcast_ref::<Option<Vec<u8>>>() {
+        Some(None) => return Ok(false),
+        Some(Some(bytes)) => Some(bytes),
+        None => value_of.downcast_ref::<Vec<u8>>(),
+    };
+    if let Some(bytes) = bytes {
         out.extend_from_slice(bytes);
         return Ok(true);
     }
@@ -86,6 +94,12 @@ fn encode<T: Data>(value: &T, half: Half, out: &mut Vec<u8>) -> Result<bool, Err
 fn decode<T: Data>(bytes: Option<&[u8]>, half: Half) -> Result<T, Error> {
     if TypeId::of::<T>() == TypeId::of::<Vec<u8>>() {
         let mut copy = bytes.map(<[u8]>::to_vec);
+        if let Some(copy) = (&mut copy as &mut dyn Any).downcast_mut::<Option<T>>() {
+            return copy.take().ok_or_else(decode::null);
+        }
+    }
+    if TypeId::of::<T>() == TypeId::of::<Option<Vec<u8>>>() {
+        let mut copy = Some(bytes.map(<[u8]>::to_vec));
         if let Some(copy) = (&mut copy as &mut dyn Any).downcast_mut::<Option<T>>() {
             return copy.take().ok_or_else(decode::null);
         }

@@ -44,7 +44,10 @@ fn writes<T: Data + Debug + PartialEq>(half: Half, value: &T, expected: &[u8]) {
     let mut out = b"before".to_vec();
     assert!(encode(value, half, &mut out).unwrap());
     assert_eq!(
-        out.strip_prefix(b"before").unwrap().escape_ascii().to_string(),
+        out.strip_prefix(b"before")
+            .unwrap()
+            .escape_ascii()
+            .to_string(),
         expected.escape_ascii().to_string()
     );
     assert_eq!(decode::<T>(Some(expected), half).unwrap(), *value);
@@ -60,6 +63,7 @@ fn scalars_are_plain() {
     writes(Half::Value, &1.5_f64, b"\x3f\xf8\0\0\0\0\0\0");
     writes(Half::Value, &true, b"\x01");
     writes(Half::Value, &vec![0_u8, 255], b"\0\xff");
+    writes(Half::Value, &Some(vec![0_u8, 255]), b"\0\xff");
     writes(Half::Value, &Some(7_i32), b"\0\0\0\x07");
 }
 
@@ -71,7 +75,11 @@ fn everything_else_is_json() {
     writes(Half::Value, &Some(order("1")), json);
     writes(Half::Value, &vec![1, 2], b"[1,2]");
     writes(Half::Value, &("a".to_owned(), 5), br#"["a",5]"#);
-    writes(Half::Value, &Event::Moved { by: 2 }, br#"{"Moved":{"by":2}}"#);
+    writes(
+        Half::Value,
+        &Event::Moved { by: 2 },
+        br#"{"Moved":{"by":2}}"#,
+    );
     writes(Half::Value, &Event::Opened, b"Opened");
     writes(Half::Value, &Json("ada".to_owned()), br#""ada""#);
     writes(Half::Value, &Json(5), b"5");
@@ -157,9 +165,15 @@ fn what_cannot_be_read_is_named() {
         br#"{"id":"1"}"#,
         "value: missing field `product` at line 1 column 10",
     );
-    refuses::<Order>(b"3", "value: invalid type: integer `3`, expected struct Order at line 1 column 1");
+    refuses::<Order>(
+        b"3",
+        "value: invalid type: integer `3`, expected struct Order at line 1 column 1",
+    );
     refuses::<i32>(b"12", "value: 2 bytes; i32 has 4 bytes");
-    refuses::<Product>(b"HATS", "value: unknown variant `HATS`, expected `JUMPERS` or `UNDERPANTS`");
+    refuses::<Product>(
+        b"HATS",
+        "value: unknown variant `HATS`, expected `JUMPERS` or `UNDERPANTS`",
+    );
     refuses::<String>(
         b"\xff",
         "value: not utf-8: invalid utf-8 sequence of 1 bytes from index 0",

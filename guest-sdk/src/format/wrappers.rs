@@ -1,6 +1,7 @@
 //! Types that choose a format: JSON for a scalar, and the windowed keys of Kafka Streams.
 //!
-//! They tell the SDK's serializer by the name of a serde newtype; any other serializer sees what they wrap.
+//! They tell the SDK's serializer by the name of a serde newtype; any other serializer sees what
+//! they wrap.
 
 use serde::de::{DeserializeOwned, Deserializer};
 use serde::ser::Serializer;
@@ -9,7 +10,8 @@ use serde::{Deserialize, Serialize};
 pub(super) const JSON: &str = "$weir::Json";
 pub(super) const WINDOWED: &str = "$weir::Windowed";
 
-/// JSON whatever the type is: `Json("ada".to_owned())` is `"ada"` with its quotes, `Json(5)` is `5`.
+/// JSON whatever the type is: `Json("ada".to_owned())` is `"ada"` with its quotes, `Json(5)` is
+/// `5`.
 ///
 /// Needed for scalars, for tuples in keys, and for `serde_json::Value`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,7 +29,8 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Json<T> {
     }
 }
 
-/// The key of a tumbling or hopping window: the bytes of the key, then the window's start, as Kafka Streams has it.
+/// The key of a tumbling or hopping window: the bytes of the key, then the window's start, as Kafka
+/// Streams has it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Windowed<K> {
     /// The key that was grouped by.
@@ -49,7 +52,8 @@ impl<'de, K: DeserializeOwned> Deserialize<'de> for Windowed<K> {
     }
 }
 
-/// The key of a session: the bytes of the key, the time of its last row, the time of its first, as Kafka Streams has it.
+/// The key of a session: the bytes of the key, the time of its last row, the time of its first, as
+/// Kafka Streams has it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Session<K> {
     /// The key that was grouped by.

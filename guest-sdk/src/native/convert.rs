@@ -13,9 +13,9 @@ pub(super) trait ToWire {
 }
 
 /// To the engine's type.
-pub(super) trait FromWire {
+pub(super) trait IntoEngine {
     type Engine;
-    fn from_wire(self) -> Self::Engine;
+    fn into_engine(self) -> Self::Engine;
 }
 
 impl ToWire for record::Column {
@@ -29,10 +29,10 @@ impl ToWire for record::Column {
     }
 }
 
-impl FromWire for records::Column {
+impl IntoEngine for records::Column {
     type Engine = record::Column;
 
-    fn from_wire(self) -> record::Column {
+    fn into_engine(self) -> record::Column {
         record::Column::from_parts(self.bytes, self.lengths).expect("the SDK's columns add up")
     }
 }
@@ -58,28 +58,32 @@ impl ToWire for record::Batch {
     }
 }
 
-impl FromWire for records::Output {
+impl IntoEngine for records::Output {
     type Engine = port::Output;
 
-    fn from_wire(self) -> port::Output {
+    fn into_engine(self) -> port::Output {
         port::Output {
             rows: record::Batch {
-                keys: self.rows.keys.from_wire(),
-                values: self.rows.values.from_wire(),
+                keys: self.rows.keys.into_engine(),
+                values: self.rows.values.into_engine(),
                 timestamps: self.rows.timestamps,
                 headers: None,
             },
             origins: self.origins,
             ports: self.ports,
-            rejected: self.rejected.into_iter().map(FromWire::from_wire).collect(),
+            rejected: self
+                .rejected
+                .into_iter()
+                .map(IntoEngine::into_engine)
+                .collect(),
         }
     }
 }
 
-impl FromWire for records::Rejection {
+impl IntoEngine for records::Rejection {
     type Engine = port::Rejection;
 
-    fn from_wire(self) -> port::Rejection {
+    fn into_engine(self) -> port::Rejection {
         port::Rejection {
             row: self.row,
             reason: self.reason,
@@ -87,13 +91,17 @@ impl FromWire for records::Rejection {
     }
 }
 
-impl FromWire for records::Combined {
+impl IntoEngine for records::Combined {
     type Engine = port::Combined;
 
-    fn from_wire(self) -> port::Combined {
+    fn into_engine(self) -> port::Combined {
         port::Combined {
-            values: self.values.from_wire(),
-            rejected: self.rejected.into_iter().map(FromWire::from_wire).collect(),
+            values: self.values.into_engine(),
+            rejected: self
+                .rejected
+                .into_iter()
+                .map(IntoEngine::into_engine)
+                .collect(),
         }
     }
 }
@@ -111,24 +119,24 @@ impl ToWire for port::Steps {
     }
 }
 
-impl FromWire for records::Folded {
+impl IntoEngine for records::Folded {
     type Engine = port::Folded;
 
-    fn from_wire(self) -> port::Folded {
+    fn into_engine(self) -> port::Folded {
         port::Folded {
-            states: self.states.from_wire(),
-            rejected: self.rejected.map(FromWire::from_wire),
+            states: self.states.into_engine(),
+            rejected: self.rejected.map(IntoEngine::into_engine),
         }
     }
 }
 
-impl FromWire for records::Updated {
+impl IntoEngine for records::Updated {
     type Engine = port::Updated;
 
-    fn from_wire(self) -> port::Updated {
+    fn into_engine(self) -> port::Updated {
         port::Updated {
-            output: self.output.from_wire(),
-            states: self.states.from_wire(),
+            output: self.output.into_engine(),
+            states: self.states.into_engine(),
         }
     }
 }
@@ -160,10 +168,10 @@ impl ToWire for port::Request {
     }
 }
 
-impl FromWire for http::Response {
+impl IntoEngine for http::Response {
     type Engine = port::Response;
 
-    fn from_wire(self) -> port::Response {
+    fn into_engine(self) -> port::Response {
         port::Response {
             status: self.status,
             headers: self.headers,
@@ -172,26 +180,26 @@ impl FromWire for http::Response {
     }
 }
 
-impl FromWire for http::Outcome {
+impl IntoEngine for http::Outcome {
     type Engine = port::Outcome;
 
-    fn from_wire(self) -> port::Outcome {
+    fn into_engine(self) -> port::Outcome {
         let appended = |row: http::Appended| port::Appended {
             topic: row.topic,
             key: row.key,
             value: row.value,
         };
         port::Outcome {
-            response: self.response.from_wire(),
+            response: self.response.into_engine(),
             rows: self.rows.into_iter().map(appended).collect(),
         }
     }
 }
 
-impl FromWire for wire::Description {
+impl IntoEngine for wire::Description {
     type Engine = engine::Description;
 
-    fn from_wire(self) -> engine::Description {
+    fn into_engine(self) -> engine::Description {
         let node = |node: wire::Node| engine::Node {
             name: node.name,
             inputs: node.inputs.into_iter().map(edge).collect(),

@@ -1,6 +1,8 @@
-//! The service in the same process: the engine's port over the same closures that a component exports.
+//! The service in the same process: the engine's port over the same closures that a component
+//! exports.
 //!
-//! What a component's host does for it happens here, too: a panic is a trap, and the next call finds a fresh service.
+//! What a component's host does for it happens here, too: a panic is a trap, and the next call
+//! finds a fresh service.
 
 mod convert;
 
@@ -15,7 +17,7 @@ use crate::bindings::weir::service::records::Column;
 use crate::service::Service;
 use crate::state::Access;
 use crate::topology::Topology;
-use convert::{FromWire, ToWire};
+use convert::{IntoEngine, ToWire};
 
 /// A service and how to declare it anew.
 pub(crate) struct Native {
@@ -36,7 +38,7 @@ impl Native {
             config,
             service,
         };
-        Ok((native, description.from_wire()))
+        Ok((native, description.into_engine()))
     }
 
     /// Calls the service; a panic is a trap, and throws the service away.
@@ -94,7 +96,7 @@ impl Port<'_> {
 
 impl Access for Port<'_> {
     fn get_many(&mut self, store: u32, row: u32, keys: &Column) -> Column {
-        let read = self.state.get_many(store, row, &keys.clone().from_wire());
+        let read = self.state.get_many(store, row, &keys.clone().into_engine());
         self.checked(read).to_wire()
     }
 
@@ -124,7 +126,7 @@ impl Functions for Native {
         input: &record::Batch,
     ) -> Result<port::Output, Failure> {
         let input = input.to_wire();
-        self.call(|service| service.transform(function.0, &input).from_wire())
+        self.call(|service| service.transform(function.0, &input).into_engine())
     }
 
     fn combine(
@@ -135,7 +137,11 @@ impl Functions for Native {
         right: &record::Column,
     ) -> Result<port::Combined, Failure> {
         let (keys, left, right) = (keys.to_wire(), left.to_wire(), right.to_wire());
-        self.call(|service| service.combine(function.0, &keys, &left, &right).from_wire())
+        self.call(|service| {
+            service
+                .combine(function.0, &keys, &left, &right)
+                .into_engine()
+        })
     }
 
     fn fold(
@@ -146,7 +152,11 @@ impl Functions for Native {
         states: &record::Column,
     ) -> Result<port::Folded, Failure> {
         let (input, steps, states) = (input.to_wire(), steps.to_wire(), states.to_wire());
-        self.call(|service| service.fold(function.0, &input, &steps, &states).from_wire())
+        self.call(|service| {
+            service
+                .fold(function.0, &input, &steps, &states)
+                .into_engine()
+        })
     }
 
     fn update(
@@ -157,7 +167,11 @@ impl Functions for Native {
         states: &record::Column,
     ) -> Result<port::Updated, Failure> {
         let (input, states) = (input.to_wire(), states.to_wire());
-        self.call(|service| service.update(function.0, &input, groups, &states).from_wire())
+        self.call(|service| {
+            service
+                .update(function.0, &input, groups, &states)
+                .into_engine()
+        })
     }
 
     fn process(
@@ -171,7 +185,7 @@ impl Functions for Native {
         self.call_with(state, |service, port| {
             service
                 .process(function.0, &input, stream_times, port)
-                .from_wire()
+                .into_engine()
         })
     }
 
@@ -185,7 +199,7 @@ impl Functions for Native {
         self.call_with(state, |service, port| {
             service
                 .punctuate(function.0, schedule, at, port)
-                .from_wire()
+                .into_engine()
         })
     }
 
@@ -197,7 +211,7 @@ impl Functions for Native {
         let request = request.to_wire();
         self.call(|service| {
             let located = service.locate(function.0, &request);
-            located.map_err(FromWire::from_wire)
+            located.map_err(IntoEngine::into_engine)
         })
     }
 
@@ -210,7 +224,7 @@ impl Functions for Native {
         let requests: Vec<_> = requests.iter().map(ToWire::to_wire).collect();
         self.call_with(state, |service, port| {
             let outcomes = service.handle(function.0, &requests, port);
-            outcomes.into_iter().map(FromWire::from_wire).collect()
+            outcomes.into_iter().map(IntoEngine::into_engine).collect()
         })
     }
 
@@ -224,7 +238,7 @@ impl Functions for Native {
         self.call_with(state, |service, port| {
             service
                 .answer(function.0, &request, port)
-                .map(FromWire::from_wire)
+                .map(IntoEngine::into_engine)
         })
     }
 }

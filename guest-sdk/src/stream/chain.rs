@@ -19,7 +19,7 @@ impl<K: Data, V: Data> Stream<K, V> {
     /// A node of the steps so far.
     pub(super) fn materialise(&self) -> Edge {
         let run = Rc::clone(&self.run);
-        let function = Function::Transform(Rc::new(move |batch| {
+        let function = Function::Transform(Box::new(move |batch| {
             let rows = BatchRows::of(batch);
             let mut outputs = Outputs::with_rows(rows.len());
             for row in 0..rows.len() {
@@ -46,7 +46,7 @@ impl<K: Data, V: Data> Stream<K, V> {
         choose: impl Fn(&mut Item<'_, K, V>) -> Result<Option<usize>, Reject> + 'static,
     ) -> Edge {
         let run = Rc::clone(&self.run);
-        let function = Function::Transform(Rc::new(move |batch| {
+        let function = Function::Transform(Box::new(move |batch| {
             let rows = BatchRows::of(batch);
             let mut outputs = Outputs::with_rows(rows.len());
             for row in 0..rows.len() {

@@ -2,7 +2,6 @@
 //!
 //! The host finds the pairs; the closures here make a value of each.
 
-use std::rc::Rc;
 use std::time::Duration;
 
 use super::Stream;
@@ -70,8 +69,8 @@ impl<K: Data, V: Data> Stream<K, V> {
         self.join_table(table, JoinKind::Left, combine_left::<V, V2, R>(join))
     }
 
-    /// Each row with the value that the global table has for the key that `key` makes (`None`: nothing to look up); rows
-    /// without one go nowhere.
+    /// Each row with the value that the global table has for the key that `key` makes (`None`:
+    /// nothing to look up); rows without one go nowhere.
     pub fn join_global<GK: Data, GV: Data, R: Data, I: Into<Option<GK>>>(
         &self,
         table: &GlobalTable<GK, GV>,
@@ -221,7 +220,7 @@ fn side<V: Data>(bytes: Option<&[u8]>) -> Result<Option<V>, format::Error> {
 fn combiner<R: Data>(
     pair: impl Fn(Option<&[u8]>, Option<&[u8]>) -> Result<R, format::Error> + 'static,
 ) -> Function {
-    Function::Combine(Rc::new(move |keys, left, right| {
+    Function::Combine(Box::new(move |keys, left, right| {
         let (lefts, rights) = (Rows::of(left), Rows::of(right));
         let mut combined = Combined {
             values: Column::with_rows(keys.lengths.len()),
@@ -249,7 +248,7 @@ fn combiner<R: Data>(
 fn lookup<K: Data, V: Data, GK: Data>(
     key: impl Fn(crate::Row<'_, K, V>) -> Option<GK> + 'static,
 ) -> Function {
-    Function::Transform(Rc::new(move |batch| {
+    Function::Transform(Box::new(move |batch| {
         let rows = BatchRows::of(batch);
         let mut outputs = Outputs::with_rows(rows.len());
         for row in 0..rows.len() {
@@ -258,10 +257,7 @@ fn lookup<K: Data, V: Data, GK: Data>(
             let result = item.row().and_then(|row| {
                 let key = key(row);
                 outputs.push(
-                    |keys| match &key {
-                        None => Ok(keys.push(None)),
-                        Some(key) => Ok(keys.push_with(|out| format::encode_key(key, out))?),
-                    },
+                    |keys| Ok(keys.push_with(|out| format::encode_key(&key, out))?),
                     |values| {
                         values.push(None);
                         Ok::<(), Reject>(())
@@ -274,4 +270,3 @@ fn lookup<K: Data, V: Data, GK: Data>(
         outputs.finish()
     }))
 }
-

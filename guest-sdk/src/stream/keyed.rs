@@ -1,9 +1,8 @@
 //! Groups: count, reduce and aggregate, plain and in windows.
 //!
-//! The host plans which state each row makes of which; the aggregator runs here over a whole batch of such steps, and states
-//! stay in memory between them.
+//! The host plans which state each row makes of which; the aggregator runs here over a whole batch
+//! of such steps, and states stay in memory between them.
 
-use std::rc::Rc;
 use std::time::Duration;
 
 use super::Stream;
@@ -87,12 +86,9 @@ impl<K: Data, V: Data> Stream<K, V> {
         Group { stream }
     }
 
-    /// Rows together by another key; repartitioned through the topic `<service>-<name>-repartition`.
-    pub fn group_by<K2: Data>(
-        &self,
-        name: &str,
-        key: impl Fn(&V) -> K2 + 'static,
-    ) -> Group<K2, V> {
+    /// Rows together by another key; repartitioned through the topic
+    /// `<service>-<name>-repartition`.
+    pub fn group_by<K2: Data>(&self, name: &str, key: impl Fn(&V) -> K2 + 'static) -> Group<K2, V> {
         self.rekey(name, key).group()
     }
 
@@ -128,7 +124,7 @@ impl<K: Data, V: Data> Group<K, V> {
 
     /// The first value of each key, and what `reduce` makes of it and each later one.
     pub fn reduce(&self, store: &str, reduce: impl Fn(V, &V) -> V + 'static) -> Table<K, V> {
-        let function = Function::Fold(Rc::new(fold::reducer(reduce)));
+        let function = Function::Fold(Box::new(fold::reducer(reduce)));
         self.stream.aggregated(store, None, Some(function))
     }
 
@@ -139,7 +135,7 @@ impl<K: Data, V: Data> Group<K, V> {
         initial: impl Fn() -> A + 'static,
         add: impl Fn(&mut A, &V) + 'static,
     ) -> Table<K, A> {
-        let function = Function::Fold(Rc::new(fold::aggregator(initial, add)));
+        let function = Function::Fold(Box::new(fold::aggregator(initial, add)));
         self.stream.aggregated(store, None, Some(function))
     }
 
@@ -181,9 +177,8 @@ impl<K: Data, V: Data> WindowedGroup<K, V> {
         store: &str,
         reduce: impl Fn(V, &V) -> V + 'static,
     ) -> Table<Windowed<K>, V> {
-        let function = Function::Fold(Rc::new(fold::reducer(reduce)));
-        self.stream
-            .aggregated(store, self.window(), Some(function))
+        let function = Function::Fold(Box::new(fold::reducer(reduce)));
+        self.stream.aggregated(store, self.window(), Some(function))
     }
 
     /// A state for each key and window.
@@ -193,9 +188,8 @@ impl<K: Data, V: Data> WindowedGroup<K, V> {
         initial: impl Fn() -> A + 'static,
         add: impl Fn(&mut A, &V) + 'static,
     ) -> Table<Windowed<K>, A> {
-        let function = Function::Fold(Rc::new(fold::aggregator(initial, add)));
-        self.stream
-            .aggregated(store, self.window(), Some(function))
+        let function = Function::Fold(Box::new(fold::aggregator(initial, add)));
+        self.stream.aggregated(store, self.window(), Some(function))
     }
 }
 
@@ -210,7 +204,8 @@ impl<K: Data, V: Data> Sessions<K, V> {
         self.stream.aggregated(store, self.window(), None)
     }
 
-    /// A state for each key and session. `merge` makes one of two, the earlier one first, when a row closes the gap between them.
+    /// A state for each key and session. `merge` makes one of two, the earlier one first, when a
+    /// row closes the gap between them.
     pub fn aggregate<A: Data>(
         &self,
         store: &str,
@@ -218,8 +213,7 @@ impl<K: Data, V: Data> Sessions<K, V> {
         add: impl Fn(&mut A, &V) + 'static,
         merge: impl Fn(A, A) -> A + 'static,
     ) -> Table<Session<K>, A> {
-        let function = Function::Fold(Rc::new(fold::sessions(initial, add, merge)));
-        self.stream
-            .aggregated(store, self.window(), Some(function))
+        let function = Function::Fold(Box::new(fold::sessions(initial, add, merge)));
+        self.stream.aggregated(store, self.window(), Some(function))
     }
 }

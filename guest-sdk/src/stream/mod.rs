@@ -1,7 +1,8 @@
 //! Streams: rows that go by, and the stateless steps over them.
 //!
-//! Steps that follow each other are fused: `filter.map_values.rekey` is one function, called once a batch, and no row is written and
-//! read again in between. Where an operator with state comes, or a topic, the steps so far become one node.
+//! Steps that follow each other are fused: `filter.map_values.rekey` is one function, called once a
+//! batch, and no row is written and read again in between. Where an operator with state comes, or a
+//! topic, the steps so far become one node.
 
 mod chain;
 mod join;
@@ -22,7 +23,8 @@ pub use keyed::{Group, SessionWindows, Sessions, TimeWindows, WindowedGroup};
 
 use chain::{Next, Run};
 
-/// Rows of a key and a value type, on their way. Cheap to clone; each use of a stream is a reader of its own.
+/// Rows of a key and a value type, on their way. Cheap to clone; each use of a stream is a reader
+/// of its own.
 pub struct Stream<K, V> {
     pub(crate) graph: Shared,
     /// What the fused steps read.
@@ -64,14 +66,22 @@ impl<K: Data, V: Data> Stream<K, V> {
     /// Keeps the rows whose value passes.
     pub fn filter(&self, keep: impl Fn(&V) -> bool + 'static) -> Stream<K, V> {
         self.then("filter", false, move |mut item, next| {
-            if keep(item.value()?) { next(item) } else { Ok(()) }
+            if keep(item.value()?) {
+                next(item)
+            } else {
+                Ok(())
+            }
         })
     }
 
     /// Keeps the rows that pass.
     pub fn filter_rows(&self, keep: impl Fn(Row<'_, K, V>) -> bool + 'static) -> Stream<K, V> {
         self.then("filter", false, move |mut item, next| {
-            if keep(item.row()?) { next(item) } else { Ok(()) }
+            if keep(item.row()?) {
+                next(item)
+            } else {
+                Ok(())
+            }
         })
     }
 
@@ -95,17 +105,15 @@ impl<K: Data, V: Data> Stream<K, V> {
     }
 
     /// Another value for each row, seen with its key, time and headers.
-    pub fn map_rows<V2: Data>(
-        &self,
-        map: impl Fn(Row<'_, K, V>) -> V2 + 'static,
-    ) -> Stream<K, V2> {
+    pub fn map_rows<V2: Data>(&self, map: impl Fn(Row<'_, K, V>) -> V2 + 'static) -> Stream<K, V2> {
         self.then("map-values", false, move |mut item, next| {
             let value = map(item.row()?);
             next(item.with_value(value))
         })
     }
 
-    /// Another value for each row; a row with an error is refused and goes the way of the service's failure policy.
+    /// Another value for each row; a row with an error is refused and goes the way of the service's
+    /// failure policy.
     pub fn try_map_values<V2: Data, E: std::fmt::Display>(
         &self,
         map: impl Fn(&V) -> Result<V2, E> + 'static,
@@ -143,7 +151,8 @@ impl<K: Data, V: Data> Stream<K, V> {
         })
     }
 
-    /// Another key for each row. What depends on keys below is repartitioned, under a name that comes from there.
+    /// Another key for each row. What depends on keys below is repartitioned, under a name that
+    /// comes from there.
     pub fn select_key<K2: Data>(
         &self,
         select: impl Fn(Row<'_, K, V>) -> K2 + 'static,
@@ -154,7 +163,8 @@ impl<K: Data, V: Data> Stream<K, V> {
         })
     }
 
-    /// Another key for each row, and the rows repartitioned by it: through the topic `<service>-<name>-repartition`.
+    /// Another key for each row, and the rows repartitioned by it: through the topic
+    /// `<service>-<name>-repartition`.
     pub fn rekey<K2: Data>(&self, name: &str, key: impl Fn(&V) -> K2 + 'static) -> Stream<K2, V> {
         self.then("rekey", true, move |mut item, next| {
             let key = key(item.value()?);
@@ -171,7 +181,8 @@ impl<K: Data, V: Data> Stream<K, V> {
         })
     }
 
-    /// `N` streams, each row in the one whose number `choose` says; in none where it says `None` (or a number that is none).
+    /// `N` streams, each row in the one whose number `choose` says; in none where it says `None`
+    /// (or a number that is none).
     pub fn branch<const N: usize>(
         &self,
         choose: impl Fn(&V) -> Option<usize> + 'static,

@@ -13,11 +13,15 @@ impl<K: Data, V: Data> Stream<K, V> {
     pub fn to(&self, topic: &str) {
         let edge = self.edge();
         let mut graph = self.graph.borrow_mut();
-        graph.node(&format!("to-{topic}"), vec![edge], Operator::Sink(topic.to_owned()));
+        graph.node(
+            &format!("to-{topic}"),
+            vec![edge],
+            Operator::Sink(topic.to_owned()),
+        );
     }
 
-    /// Each row to the one of `topics` that `choose` names. A row whose topic is not among them is refused: it goes the way of the
-    /// service's failure policy.
+    /// Each row to the one of `topics` that `choose` names. A row whose topic is not among them is
+    /// refused: it goes the way of the service's failure policy.
     pub fn to_with<S: AsRef<str>>(
         &self,
         topics: &[&str],
@@ -42,7 +46,8 @@ impl<K: Data, V: Data> Stream<K, V> {
         }
     }
 
-    /// Through the internal topic `<service>-<name>-repartition`, partitioned by key; as many partitions as what it meets below has.
+    /// Through the internal topic `<service>-<name>-repartition`, partitioned by key; as many
+    /// partitions as what it meets below has.
     pub fn repartition(&self, name: &str) -> Stream<K, V> {
         self.repartitioned(name, None)
     }

@@ -47,7 +47,8 @@ impl Setup {
     }
 }
 
-/// A service under test: topics of four partitions, a clock that stands still, one transaction for each round of work.
+/// A service under test: topics of four partitions, a clock that stands still, one transaction for
+/// each round of work.
 pub struct Driver {
     pub(super) engine: engine::Driver,
 }
@@ -77,7 +78,8 @@ impl Driver {
         Topic::new(self, name)
     }
 
-    /// Sends a request: a command is committed before it is answered. Panics if a query has no answer yet.
+    /// Sends a request: a command is committed before it is answered. Panics if a query has no
+    /// answer yet.
     #[track_caller]
     pub fn request<B: Serialize + ?Sized>(&mut self, method: &str, path: &str, body: &B) -> Answer {
         let body = serde_json::to_vec(body).unwrap_or_else(|error| panic!("the body: {error}"));
@@ -126,7 +128,12 @@ impl Driver {
         self.engine.run();
     }
 
-    /// From now on nothing is committed before [`Driver::release_commits`].
+    /// Ends the transaction, and no more: rows that it wrote are not yet read back.
+    pub fn commit(&mut self) {
+        self.engine.commit();
+    }
+
+    /// From now on nothing is committed before [`Driver::commit`].
     pub fn hold_commits(&mut self) {
         self.engine.hold_commits();
     }
@@ -166,7 +173,11 @@ impl Answer {
 
     /// The first header of this name.
     pub fn header(&self, name: &str) -> Option<&str> {
-        let found = self.response.headers.iter().find(|(other, _)| other == name);
+        let found = self
+            .response
+            .headers
+            .iter()
+            .find(|(other, _)| other == name);
         found.map(|(_, value)| value.as_str())
     }
 

@@ -1,6 +1,7 @@
 //! Tests of a service without Wasm and without Kafka: the driver.
 //!
-//! [`Driver`] runs the service on the real engine, with time, topics, transactions and crashes in the test's hands.
+//! [`Driver`] runs the service on the real engine, with time, topics, transactions and crashes in
+//! the test's hands.
 //!
 //! ```
 //! use weir::Topology;

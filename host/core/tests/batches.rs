@@ -1,7 +1,8 @@
-//! Batches change nothing, and neither do crashes: random rows through a topology with every operator.
+//! Batches change nothing, and neither do crashes: random rows through a topology with every
+//! operator.
 //!
-//! The oracle is the engine itself, row by row and depth first, as Kafka Streams works. `WEIR_SEED` in a failing run's output
-//! names the rows.
+//! The oracle is the engine itself, row by row and depth first, as Kafka Streams works. `SEED` in
+//! the message of a failing run names the rows.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod support;
@@ -106,6 +107,40 @@ fn everything() -> Description {
     };
     let outer = t.node("outer", &[several, right], join(JoinKind::Outer, "outer"));
     let itself = t.node("itself", &[odd, odd], join(JoinKind::Inner, "itself"));
+    let streams = Streams {
+        merged,
+        several,
+        own,
+        product,
+        outer,
+        itself,
+        latest,
+    };
+    aggregates(&mut t, &streams);
+    t.description
+}
+
+/// What the aggregates and sinks are fed with.
+struct Streams {
+    merged: Edge,
+    several: Edge,
+    own: Edge,
+    product: Edge,
+    outer: Edge,
+    itself: Edge,
+    latest: Edge,
+}
+
+fn aggregates(t: &mut Sketch, streams: &Streams) {
+    let Streams {
+        merged,
+        several,
+        own,
+        product,
+        outer,
+        itself,
+        latest,
+    } = *streams;
     let counts = t.node("counts", &[merged], aggregate("counts", None, None));
     let sums = t.node("sums", &[product], aggregate("sums", Some(4), None));
     let hopping = Window::Hopping {
@@ -158,7 +193,6 @@ fn everything() -> Description {
         );
     }
     t.node("sink-regrouped", &[regrouped], sink(OUTPUTS[4]));
-    t.description
 }
 
 fn same(row: RowView<'_>, port: u8) -> (Option<Vec<u8>>, Option<Vec<u8>>, u8) {
@@ -358,7 +392,8 @@ fn run(seed: u64, rows: usize, row_by_row: bool, crashes: bool) -> Outcome {
     )
 }
 
-/// Failures of one row keep their order; those of different rows may come in another, as batches end elsewhere.
+/// Failures of one row keep their order; those of different rows may come in another, as batches
+/// end elsewhere.
 fn assert_same(one: &Outcome, other: &Outcome, what: &str) {
     for topic in OUTPUTS {
         for (number, pair) in one.0[topic].iter().zip(&other.0[topic]).enumerate() {

@@ -224,7 +224,9 @@ impl Producer {
         ))
     }
 
-    /// Ends the transaction with nothing; does nothing where none is open. Errors: the producer is done for.
+    /// Ends the transaction with nothing; does nothing where none is open. Errors: the producer is done for, the transaction
+    /// is not; so it is, too, once the brokers have refused a row: its sequence number is lost, and the next row would be
+    /// refused for the gap.
     pub fn abort(&mut self) -> Result<(), Error> {
         if !self.open {
             return Ok(());
@@ -246,7 +248,14 @@ impl Producer {
         });
         aborted.map_err(|error| Error::of("aborting", &error))?;
         self.open = false;
-        Ok(())
+        let failed = self.producer.context().delivered.lock().failed;
+        match failed.filter(|(_, code)| !matches!(code, Code::PurgeQueue | Code::PurgeInflight)) {
+            None => Ok(()),
+            Some((slot, code)) => Err(Error::Broken {
+                doing: "going on after an abort".to_owned(),
+                reason: format!("{} refused a row: {code}", self.partitions[slot]),
+            }),
+        }
     }
 
     fn slot(&mut self, topic: &Arc<str>, partition: u32) -> usize {

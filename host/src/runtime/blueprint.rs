@@ -44,7 +44,10 @@ pub enum Refusal {
         errors: Errors,
     },
     /// The version that runs has another shape, and its state would not fit.
-    #[error("the new version of `{service}` has another shape, so the old one goes on:\n{}", list(.differences))]
+    #[error(
+        "the new version of `{service}` has another shape, so the old one goes on:\n{}",
+        list(.differences)
+    )]
     Shape {
         /// The service.
         service: String,

@@ -1,7 +1,8 @@
 //! Global tables: topics of which every host has the whole, followed by one thread a service.
 //!
-//! The tables are made anew at each start (a topic of several partitions has no single offset to go on from), and no worker begins
-//! before they are whole. After that they are followed: tasks and queries see what is there.
+//! The tables are made anew at each start (a topic of several partitions has no single offset to go
+//! on from), and no worker begins before they are whole. After that they are followed: tasks and
+//! queries see what is there.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -91,11 +92,10 @@ impl Globals {
     /// Follows the tables until the service stops.
     pub(super) fn follow(mut self) {
         while !self.stopping() {
-            let done = self.turn().and_then(|busy| {
+            let done = self.turn().map(|busy| {
                 if !busy {
                     self.mailbox.sleep(SLEEPS.0);
                 }
-                Ok(())
             });
             if let Err(reason) = done {
                 tracing::warn!(

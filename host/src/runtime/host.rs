@@ -35,7 +35,8 @@ pub struct Options {
     pub cluster: String,
     /// How the brokers are reached.
     pub kafka: kafka::Settings,
-    /// The folder of the host's id, of stores, and of compiled components. No other host may use it.
+    /// The folder of the host's id, of stores, and of compiled components. No other host may use
+    /// it.
     pub state: PathBuf,
     /// Where other hosts reach this one's HTTP, `host:port`.
     pub address: String,
@@ -50,7 +51,9 @@ pub struct Options {
 pub enum StartError {
     /// Another process has the state folder.
     #[error(
-        "the state folder {} is used by another weir process; stop that one, or give this one its own with --state", folder.display()
+        "the state folder {} is used by another weir process; \
+         stop that one, or give this one its own with --state",
+        folder.display()
     )]
     InUse {
         /// The folder.
@@ -116,7 +119,8 @@ struct Pulse {
 }
 
 impl Host {
-    /// Starts a host without services. Brokers that cannot be reached are no error: it waits for them.
+    /// Starts a host without services. Brokers that cannot be reached are no error: it waits for
+    /// them.
     pub fn start(options: Options) -> Result<Arc<Host>, StartError> {
         let state = |source| StartError::State {
             folder: options.state.clone(),
@@ -167,8 +171,9 @@ impl Host {
         }))
     }
 
-    /// Deploys a component: starts the service, or, where it runs, lets this version take the place of the one that runs. Blocks for
-    /// as long as it takes to compile and to swap; Kafka is waited for elsewhere, see [`Host::statuses`]. Errors: nothing has changed.
+    /// Deploys a component: starts the service, or, where it runs, lets this version take the place
+    /// of the one that runs. Blocks for as long as it takes to compile and to swap; Kafka is waited
+    /// for elsewhere, see [`Host::statuses`]. Errors: nothing has changed.
     pub fn deploy(
         &self,
         service: &str,
@@ -229,7 +234,8 @@ impl Host {
         Ok(deployed)
     }
 
-    /// Stops a service and forgets it; its state stays. Blocks until it has stopped. Whether it was there.
+    /// Stops a service and forgets it; its state stays. Blocks until it has stopped. Whether it was
+    /// there.
     pub fn remove(&self, service: &str) -> bool {
         let _one_at_a_time = self.deploying.lock();
         let Some(service) = self.services.lock().remove(service) else {
@@ -268,8 +274,8 @@ impl Host {
             .collect()
     }
 
-    /// Stops all services: their transactions are committed, their clients closed. Blocks until it is done. Stopped once, a host
-    /// stays so.
+    /// Stops all services: their transactions are committed, their clients closed. Blocks until it
+    /// is done. Stopped once, a host stays so.
     pub fn stop(&self) {
         self.pulse.stopping.store(true, Ordering::SeqCst);
         let _one_at_a_time = self.deploying.lock();

@@ -1,6 +1,8 @@
-//! Who this host is: a name kept in the state folder, so that a host that comes back is the same one.
+//! Who this host is: a name kept in the state folder, so that a host that comes back is the same
+//! one.
 //!
-//! Transactional ids and static members are made of it. Two hosts must never share a state folder, nor a copy of one.
+//! Transactional ids and static members are made of it. Two hosts must never share a state folder,
+//! nor a copy of one.
 
 use std::fs;
 use std::io;

@@ -1,7 +1,7 @@
 //! A worker's mailbox: the one place where it sleeps, and where everybody else reaches it.
 //!
-//! Kafka's clients ring its bell when there are rows; requests, swaps and the end come as letters, taken between two
-//! batches. Ringing never blocks.
+//! Kafka's clients ring its bell when there are rows; requests, swaps and the end come as letters,
+//! taken between two batches. Ringing never blocks.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -38,7 +38,8 @@ impl<L> Mailbox<L> {
         }
     }
 
-    /// Puts a letter in and rings. `Err` gives it back: the worker is gone, or has too many to read.
+    /// Puts a letter in and rings. `Err` gives it back: the worker is gone, or has too many to
+    /// read.
     pub(super) fn post(&self, letter: L) -> Result<(), L> {
         let mut inner = self.inner.lock();
         if inner.closed || inner.letters.len() >= self.limit {

@@ -1,7 +1,8 @@
 //! The runtime: puts the engine, Kafka, the state and the guests together.
 //!
-//! A [`Host`] has services; a service has a supervisor and workers, which are plain threads that own what flows. Requests come
-//! from async code and meet the workers in two places only: the mailbox of a worker, and views of committed state.
+//! A [`Host`] has services; a service has a supervisor and workers, which are plain threads that
+//! own what flows. Requests come from async code and meet the workers in two places only: the
+//! mailbox of a worker, and views of committed state.
 
 mod blueprint;
 mod host;

@@ -1,6 +1,7 @@
 //! News: a number that goes up whenever something that requests wait for has changed.
 //!
-//! Whoever waits takes the number first, looks, and then waits for another number, so that nothing falls between.
+//! Whoever waits takes the number first, looks, and then waits for another number, so that nothing
+//! falls between.
 
 use tokio::sync::watch;
 

@@ -1,7 +1,8 @@
 //! Owners: which host of the cluster runs which task, known to all of them from a compacted topic.
 //!
-//! A host claims a task when it runs it; the last claim holds. A claim may be out of date (its host will say so when it is asked,
-//! or be gone), so whoever asks looks again until its time is up. What is owned *here* is never decided by this table.
+//! A host claims a task when it runs it; the last claim holds. A claim may be out of date (its host
+//! will say so when it is asked, or be gone), so whoever asks looks again until its time is up.
+//! What is owned *here* is never decided by this table.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -36,7 +37,8 @@ pub(super) struct Owners {
 }
 
 impl Owners {
-    /// Nothing is known yet, and nothing is asked of Kafka before [`Owners::start`]. `address`: where other hosts reach this one.
+    /// Nothing is known yet, and nothing is asked of Kafka before [`Owners::start`]. `address`:
+    /// where other hosts reach this one.
     pub(super) fn new(cluster: &str, address: &str, news: News) -> Owners {
         Owners {
             topic: format!("__weir.{cluster}.owners"),
@@ -59,7 +61,7 @@ impl Owners {
         let (owners, cluster) = (Arc::clone(self), Arc::clone(cluster));
         let thread = std::thread::Builder::new().name("owners".to_owned());
         if let Err(error) = thread.spawn(move || owners.run(&cluster)) {
-            tracing::error!(%error, "no thread for the table of owners: requests are not forwarded");
+            tracing::error!(%error, "no thread for the owners: requests are not forwarded");
         }
     }
 
@@ -156,7 +158,8 @@ impl Owners {
             .insert(key.to_owned(), address.to_owned());
     }
 
-    /// A claim on what is ours may have come late, from a host that was frozen. It is answered when it has stood for a while.
+    /// A claim on what is ours may have come late, from a host that was frozen. It is answered when
+    /// it has stood for a while.
     fn settle(&self, disputes: &mut BTreeMap<String, Instant>) {
         disputes.retain(|key, since| {
             if since.elapsed() < DISPUTE {

@@ -7,7 +7,8 @@ use weir_core::task::TaskId;
 
 use super::news::News;
 
-/// The tasks of one service that this host runs. A task is in it from the moment on when it is restored, until it is given up.
+/// The tasks of one service that this host runs. A task is in it from the moment on when it is
+/// restored, until it is given up.
 pub(super) struct Ownership {
     tasks: Mutex<BTreeMap<TaskId, usize>>,
     news: News,
@@ -27,7 +28,8 @@ impl Ownership {
         self.news.tell();
     }
 
-    /// Worker `worker` does not run this task any more; if another one has it by now, that one keeps it.
+    /// Worker `worker` does not run this task any more; if another one has it by now, that one
+    /// keeps it.
     pub(super) fn give_up(&self, task: TaskId, worker: usize) {
         let mut tasks = self.tasks.lock();
         if tasks.get(&task) == Some(&worker) {

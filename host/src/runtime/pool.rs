@@ -19,9 +19,12 @@ use super::watch::Watcher;
 /// Entries that one `range` of a query gives.
 const MAX_RANGE: u32 = 100_000;
 
+/// An instance that waits for a query, and the version that it is of.
+type Idle = (Arc<Blueprint>, Box<dyn Guest>);
+
 /// Instances for queries: as many as may run at once.
 pub(super) struct Pool {
-    idle: Mutex<Vec<(Arc<Blueprint>, Box<dyn Guest>)>>,
+    idle: Mutex<Vec<Idle>>,
     pub(super) permits: Arc<Semaphore>,
 }
 

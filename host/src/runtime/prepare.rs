@@ -20,7 +20,8 @@ pub(super) struct Site {
     pub(super) dead_letters: TopicFacts,
     /// `max.message.bytes` of each internal topic.
     pub(super) internal_bytes: BTreeMap<String, u32>,
-    /// The smallest `max.message.bytes` of all topics that are written: brokers refuse whole batches above it.
+    /// The smallest `max.message.bytes` of all topics that are written: brokers refuse whole
+    /// batches above it.
     pub(super) batch_bytes: u32,
 }
 
@@ -108,7 +109,8 @@ fn open(shared: &Shared) -> Result<Database, Trouble> {
 }
 
 impl Site {
-    /// Whether another version of the same shape can do with the topics that were described when this one started.
+    /// Whether another version of the same shape can do with the topics that were described when
+    /// this one started.
     pub(super) fn check_topics(&self, topology: &Topology) -> Result<(), Refusal> {
         let unknown: Vec<&str> = (topology.sink_topics().into_iter())
             .filter(|topic| !self.plan.facts.contains_key(*topic))
@@ -119,7 +121,8 @@ impl Site {
         Err(Refusal::Component {
             service: topology.service().to_owned(),
             reason: format!(
-                "its routes write to {}, which the running version does not; stop the service and deploy it again",
+                "its routes write to {}, which the running version does not; \
+                 stop the service and deploy it again",
                 unknown.join(", ")
             ),
         })

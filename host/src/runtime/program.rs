@@ -1,7 +1,8 @@
 //! Programs: what stands behind a service's functions.
 //!
-//! A program is one version of a service: it can be described, and it makes instances, one for each thread that calls it. The daemon's
-//! programs are Wasm components; tests of the runtime may use closures of their own process.
+//! A program is one version of a service: it can be described, and it makes instances, one for each
+//! thread that calls it. The daemon's programs are Wasm components; tests of the runtime may use
+//! closures of their own process.
 
 use weir_core::functions::Functions;
 use weir_core::topology::description::Description;
@@ -23,7 +24,8 @@ pub trait Guest: Functions + Send {
     /// Forgets whatever its memory holds, since it may know of a transaction that never happened.
     fn reset(&mut self);
 
-    /// What is called next belongs to this task and moment: the guest's clock and its random numbers come of them.
+    /// What is called next belongs to this task and moment: the guest's clock and its random
+    /// numbers come of them.
     fn enter(&mut self, moment: Moment);
 }
 

@@ -1,7 +1,8 @@
 //! Requests: from a key to the task that has it, here or elsewhere, and back with an answer.
 //!
-//! A command goes into the mailbox of the worker that runs the task; a query is asked of an instance of the pool, again and again as what it has
-//! read changes. While a task is on the move, both wait within their time.
+//! A command goes into the mailbox of the worker that runs the task; a query is asked of an
+//! instance of the pool, again and again as what it has read changes. While a task is on the move,
+//! both wait within their time.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

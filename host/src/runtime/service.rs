@@ -1,7 +1,8 @@
 //! A service on this host: its version, its workers, its state, and who may ask it.
 //!
-//! One thread supervises it: finds the topics, makes the internal ones, opens the state, starts the workers, and ends all of it. What
-//! can pass is tried again for ever, with the reason in the status; what cannot makes the service fail, and only this one.
+//! One thread supervises it: finds the topics, makes the internal ones, opens the state, starts the
+//! workers, and ends all of it. What can pass is tried again for ever, with the reason in the
+//! status; what cannot makes the service fail, and only this one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -93,8 +94,8 @@ impl Service {
         })
     }
 
-    /// Lets another version of the same shape take over, worker by worker, each between two transactions. Waits for it. On an
-    /// error the old one goes on.
+    /// Lets another version of the same shape take over, worker by worker, each between two
+    /// transactions. Waits for it. On an error the old one goes on.
     pub(super) fn swap(&self, new: Blueprint) -> Result<(), Refusal> {
         let shared = &self.shared;
         let old = shared.blueprint();
@@ -330,7 +331,8 @@ impl Shared {
             let spawned = self.spawn(&number.to_string(), move || {
                 let done = worker.run();
                 if done.is_err() {
-                    // One that fails takes the others with it: what they do may depend on what it did not.
+                    // One that fails takes the others with it: what they do may depend on what it
+                    // did not.
                     shared.begin_stop();
                 }
                 done

@@ -9,7 +9,8 @@ pub enum Status {
     Starting(Option<String>),
     /// All workers are at work.
     Running,
-    /// Some worker cannot go on for now, and keeps trying: brokers are away, or a client had to be made anew.
+    /// Some worker cannot go on for now, and keeps trying: brokers are away, or a client had to be
+    /// made anew.
     Interrupted(String),
     /// It has stopped, and stays so until it is deployed anew.
     Failed(String),

@@ -1,8 +1,10 @@
 //! Watches: queries that wait for a key to change.
 //!
-//! A query looks at a moment of committed state and registers every key that it reads; a commit wakes the watchers of the keys that it
-//! changed *after* committed state shows the change, and counts up a version. Whoever finds the version after the look to be another
-//! than before it looks again; so no change falls between the look and the wait. A commit without watchers costs two atomics.
+//! A query looks at a moment of committed state and registers every key that it reads; a commit
+//! wakes the watchers of the keys that it changed *after* committed state shows the change, and
+//! counts up a version. Whoever finds the version after the look to be another than before it looks
+//! again; so no change falls between the look and the wait. A commit without watchers costs two
+//! atomics.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -15,13 +17,16 @@ use weir_core::store::StoreId;
 /// What can be watched: a key of a store in one partition; without a key, the whole of it.
 type Watched = (StoreId, u32, Option<Vec<u8>>);
 
+/// A query's number, and how it is woken.
+type Waiter = (u64, Arc<Notify>);
+
 /// Keys that one query watches one by one.
 const MAX_KEYS: usize = 10_000;
 
 /// All watches of a service on this host.
 #[derive(Debug, Default)]
 pub(super) struct Watches {
-    watchers: Mutex<HashMap<Watched, Vec<(u64, Arc<Notify>)>>>,
+    watchers: Mutex<HashMap<Watched, Vec<Waiter>>>,
     registered: AtomicUsize,
     version: AtomicU64,
     next: AtomicU64,

@@ -198,11 +198,18 @@ fn a_row_the_broker_refuses_makes_the_commit_abortable_and_is_named() {
     let error = worker.commit(&[]).expect_err("compaction needs keys");
     assert!(matches!(error, Error::Abortable { .. }), "{error}");
     assert!(error.to_string().contains(&compacted), "{error}");
-    worker.producer.abort().expect("an open transaction");
-    worker.producer.begin().expect("the producer goes on");
+    let error = worker
+        .producer
+        .abort()
+        .expect_err("a sequence number is lost");
+    assert!(matches!(error, Error::Broken { .. }), "{error}");
+
+    worker.producer =
+        Producer::open(&cluster, &format!("{service}-worker"), 1_000_000).expect("brokers");
+    worker.producer.begin().expect("a transaction");
     worker
         .producer
         .produce(&compacted, &rows(&["fine"]), Partitioning::One(0))
-        .expect("room");
+        .expect("room in the queue");
     worker.commit(&[]).expect("a row with a key");
 }

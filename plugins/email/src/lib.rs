@@ -1,13 +1,13 @@
-//! email: one mail for each order that is validated and paid, and each order with its customer's level.
+//! email: one mail for each order that is validated and paid, and each order with its customer's
+//! level.
 //!
-//! A mail is a row of the outbox, in the transaction with everything else; whoever sends it knows by its idempotency key
-//! whether that was done before. An order and its payment are at most a minute apart in event time, however late they come.
+//! A mail is a row of the outbox, in the transaction with everything else; whoever sends it knows
+//! by its idempotency key whether that was done before. An order and its payment are at most a
+//! minute apart in event time, however late they come.
 
 use std::time::Duration;
 
-use orders_model::{
-    Customer, CustomerId, Order, OrderEnriched, OrderId, OrderState, Payment,
-};
+use orders_model::{Customer, CustomerId, Order, OrderEnriched, OrderId, OrderState, Payment};
 use serde::{Deserialize, Serialize};
 use weir::{Data, JoinWindows, Stream, Topology};
 

@@ -1,7 +1,8 @@
 //! fraud: refuses orders of customers who spend more in a session than is plausible.
 //!
-//! A session is a customer's orders with no hour without one between them. Each new order is answered by the total of its session,
-//! itself included. Sessions are kept so long that no order is too late for an answer.
+//! A session is a customer's orders with no hour without one between them. Each new order is
+//! answered by the total of its session, itself included. Sessions are kept so long that no order
+//! is too late for an answer.
 
 use std::time::Duration;
 

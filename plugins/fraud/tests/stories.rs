@@ -21,7 +21,9 @@ fn send(driver: &mut Driver, at: i64, id: &str, customer: CustomerId, quantity: 
 }
 
 fn answers(driver: &mut Driver) -> String {
-    let rows = driver.topic::<OrderId, Validation>("order-validations").read();
+    let rows = driver
+        .topic::<OrderId, Validation>("order-validations")
+        .read();
     let line = |(id, answer): (OrderId, Validation)| {
         assert_eq!(id, answer.order_id);
         assert_eq!(answer.check_type, "FRAUD_CHECK");
@@ -88,7 +90,9 @@ fn more_than_two_orders_in_half_a_minute_raise_an_alert() {
         send(&mut driver, second * 1000, id, 7, 1, 1.0);
     }
     send(&mut driver, 30_000, "5", 8, 1, 1.0);
-    let alerts = driver.topic::<Windowed<CustomerId>, i64>("fraud-alerts").read();
+    let alerts = driver
+        .topic::<Windowed<CustomerId>, i64>("fraud-alerts")
+        .read();
     let window = Windowed { key: 7, start: 0 };
     assert_eq!(alerts, [(window.clone(), 3), (window, 4)]);
 }

@@ -1,7 +1,8 @@
 //! inventory: reserves stock for orders.
 //!
-//! Orders and stock levels meet by product. Looking at the stock, reserving and answering are one transaction, so that nothing is
-//! sold twice. What is reserved of a product is one number, so that an order costs the same however many came before it.
+//! Orders and stock levels meet by product. Looking at the stock, reserving and answering are one
+//! transaction, so that nothing is sold twice. What is reserved of a product is one number, so that
+//! an order costs the same however many came before it.
 
 use orders_model::{INVENTORY_CHECK, Order, OrderId, OrderState, Product, Validation};
 use serde::{Deserialize, Serialize};
@@ -26,10 +27,17 @@ pub fn inventory(t: &mut Topology) {
             stock: stock.copied(),
         });
     let levels = stock.changes().map_values(|_| Event::Level);
-    let stores = (ledger.reserved, ledger.shipped, ledger.reservations, ledger.answers);
+    let stores = (
+        ledger.reserved,
+        ledger.shipped,
+        ledger.reservations,
+        ledger.answers,
+    );
     orders
         .merge(&levels)
-        .process("reserve", stores, move |ctx, event, _| ledger.take(ctx, event))
+        .process("reserve", stores, move |ctx, event, _| {
+            ledger.take(ctx, event)
+        })
         .to("order-validations");
 }
 

@@ -4,7 +4,8 @@ use inventory::inventory;
 use orders_model::{Order, OrderId, OrderState, Product, Validation, Verdict};
 use weir::testing::Driver;
 
-/// Two products, one order a line: "1 JUMPERS 3" is a new order; "1 JUMPERS 3 FAILED" what became of it.
+/// Two products, one order a line: "1 JUMPERS 3" is a new order; "1 JUMPERS 3 FAILED" what became
+/// of it.
 struct Shop {
     driver: Driver,
 }
@@ -21,7 +22,9 @@ impl Shop {
 
     fn stock(&mut self, product: &str, level: i32) {
         let product = Product::from(product.to_owned());
-        self.driver.topic("warehouse-inventory").send(product, level);
+        self.driver
+            .topic("warehouse-inventory")
+            .send(product, level);
     }
 
     fn order(&mut self, line: &str) {
@@ -44,7 +47,10 @@ impl Shop {
     }
 
     fn answers(&mut self) -> String {
-        let rows = self.driver.topic::<OrderId, Validation>("order-validations").read();
+        let rows = self
+            .driver
+            .topic::<OrderId, Validation>("order-validations")
+            .read();
         let line = |(id, answer): (OrderId, Validation)| {
             assert_eq!(answer.check_type, "INVENTORY_CHECK");
             let passes = answer.validation_result == Verdict::Pass;
@@ -57,17 +63,23 @@ impl Shop {
         let mut reserved = self.driver.store::<Product, i32>("reserved");
         reserved.retain(|(_, quantity)| *quantity != 0);
         reserved.sort();
-        let named = reserved.into_iter().map(|(product, sum)| (product.into(), sum));
+        let named = reserved
+            .into_iter()
+            .map(|(product, sum)| (product.into(), sum));
         named.collect()
     }
 
     fn reservations(&self) -> usize {
-        self.driver.store::<(Product, OrderId), i32>("reservations").len()
+        self.driver
+            .store::<(Product, OrderId), i32>("reservations")
+            .len()
     }
 }
 
 fn sums(of: &[(&str, i32)]) -> Vec<(String, i32)> {
-    of.iter().map(|(product, sum)| ((*product).to_owned(), *sum)).collect()
+    of.iter()
+        .map(|(product, sum)| ((*product).to_owned(), *sum))
+        .collect()
 }
 
 #[test]

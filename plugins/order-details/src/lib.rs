@@ -1,7 +1,7 @@
 //! order-details: checks that an order makes sense by itself.
 //!
-//! A new order passes if its quantity is positive, its price is not negative and its product is sold. No state: the same order
-//! gets the same answer for ever.
+//! A new order passes if its quantity is positive, its price is not negative and its product is
+//! sold. No state: the same order gets the same answer for ever.
 
 use orders_model::{ORDER_DETAILS_CHECK, Order, OrderId, OrderState, Validation};
 use weir::Topology;

@@ -20,7 +20,9 @@ fn send(driver: &mut Driver, order: Order) {
 }
 
 fn answers(driver: &mut Driver) -> Vec<(String, Verdict)> {
-    let rows = driver.topic::<OrderId, Validation>("order-validations").read();
+    let rows = driver
+        .topic::<OrderId, Validation>("order-validations")
+        .read();
     rows.into_iter()
         .map(|(key, answer)| {
             assert_eq!(key, answer.order_id);
@@ -37,10 +39,16 @@ fn an_order_that_makes_sense_passes_and_one_that_does_not_fails() {
     send(&mut driver, order("1", Product::Jumpers, -1, 75.0));
     send(&mut driver, order("2", Product::Jumpers, 0, 75.0));
     send(&mut driver, order("3", Product::Jumpers, 1, -0.5));
-    send(&mut driver, order("4", Product::Unknown("HATS".to_owned()), 1, 1.0));
+    send(
+        &mut driver,
+        order("4", Product::Unknown("HATS".to_owned()), 1, 1.0),
+    );
     send(&mut driver, order("5", Product::Stockings, 1, 0.0));
     let results = answers(&mut driver);
-    let results: Vec<_> = results.iter().map(|(id, result)| (id.as_str(), *result)).collect();
+    let results: Vec<_> = results
+        .iter()
+        .map(|(id, result)| (id.as_str(), *result))
+        .collect();
     assert_eq!(
         results,
         [
@@ -67,7 +75,11 @@ fn nothing_is_validated_twice_after_a_restart() {
 #[test]
 fn only_new_orders_are_checked() {
     let mut driver = Driver::new(order_details);
-    for state in [OrderState::Validated, OrderState::Failed, OrderState::Shipped] {
+    for state in [
+        OrderState::Validated,
+        OrderState::Failed,
+        OrderState::Shipped,
+    ] {
         let order = order("0", Product::Jumpers, 1, 1.0);
         send(&mut driver, Order { state, ..order });
     }
@@ -85,5 +97,9 @@ fn a_malformed_order_is_a_dead_letter_and_its_neighbours_are_checked() {
     assert_eq!(answers(&mut driver), [("1".to_owned(), Verdict::Pass)]);
     let letters = driver.dead_letters();
     assert_eq!(letters.len(), 1);
-    assert!(letters[0].reason.contains("customerId"), "{}", letters[0].reason);
+    assert!(
+        letters[0].reason.contains("customerId"),
+        "{}",
+        letters[0].reason
+    );
 }

@@ -129,7 +129,8 @@ pub enum Verdict {
     Error,
 }
 
-/// An order with what is known of its customer, as `orders-enriched` and the topics of the levels have it.
+/// An order with what is known of its customer, as `orders-enriched` and the topics of the levels
+/// have it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderEnriched {

@@ -1,7 +1,8 @@
 //! orders: takes orders over HTTP, and shows them.
 //!
-//! The view is the table of `orders`; what this service has written itself and not yet read back stands in `pending`, so that a
-//! client sees its own order at once and two posts of one id are decided in order.
+//! The view is the table of `orders`; what this service has written itself and not yet read back
+//! stands in `pending`, so that a client sees its own order at once and two posts of one id are
+//! decided in order.
 
 mod posted;
 
@@ -18,14 +19,16 @@ pub fn orders(t: &mut Topology) {
         pending,
         table: table.store(),
     };
-    table
-        .changes()
-        .process("read-back", pending, |ctx: &mut weir::Context<'_, OrderId, ()>, row, pending| {
+    table.changes().process(
+        "read-back",
+        pending,
+        |ctx: &mut weir::Context<'_, OrderId, ()>, row, pending| {
             let read = row.value.as_ref().map(|order| order.state);
             if read.is_some() && read == ctx.get(pending, row.key).map(|order| order.state) {
                 ctx.delete(pending, row.key);
             }
-        });
+        },
+    );
     let stores = (view.pending, view.table);
 
     t.post("/v1/orders")
@@ -61,7 +64,8 @@ struct View {
 }
 
 impl View {
-    /// A new order; the same one again is answered as the first time, another one of the same id is refused.
+    /// A new order; the same one again is answered as the first time, another one of the same id is
+    /// refused.
     fn create(
         self,
         ctx: &mut Command<'_>,

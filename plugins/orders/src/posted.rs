@@ -33,7 +33,10 @@ pub(crate) fn read(request: Request<'_>) -> Result<Order, Response> {
 /// Whether two orders are the same but for how far they are.
 pub(crate) fn is_same(one: &Order, other: &Order) -> bool {
     let state = other.state;
-    Order { state, ..one.clone() } == *other
+    Order {
+        state,
+        ..one.clone()
+    } == *other
 }
 
 /// A text as one part of a path.
@@ -52,9 +55,7 @@ pub(crate) fn in_path(text: &str) -> String {
 fn id(body: &Map<String, Value>, made: &str, errors: &mut Vec<String>) -> OrderId {
     match body.get("id") {
         None | Some(Value::Null) => OrderId(made.to_owned()),
-        Some(Value::String(id)) if !id.is_empty() && id.len() <= LONGEST_ID => {
-            OrderId(id.clone())
-        }
+        Some(Value::String(id)) if !id.is_empty() && id.len() <= LONGEST_ID => OrderId(id.clone()),
         Some(other) => {
             let expected = format!("a text of 1 to {LONGEST_ID} bytes, or nothing");
             wrong(errors, "id", other, &expected);
@@ -64,7 +65,13 @@ fn id(body: &Map<String, Value>, made: &str, errors: &mut Vec<String>) -> OrderI
 }
 
 fn customer(body: &Map<String, Value>, errors: &mut Vec<String>) -> i64 {
-    field(body, "customerId", "a whole number of 64 bits", Value::as_i64, errors)
+    field(
+        body,
+        "customerId",
+        "a whole number of 64 bits",
+        Value::as_i64,
+        errors,
+    )
 }
 
 fn quantity(body: &Map<String, Value>, errors: &mut Vec<String>) -> i32 {
@@ -80,7 +87,12 @@ fn state(body: &Map<String, Value>, errors: &mut Vec<String>) -> OrderState {
     match body.get("state") {
         None | Some(Value::Null) => {}
         Some(Value::String(state)) if state == "CREATED" => {}
-        Some(other) => wrong(errors, "state", other, "`CREATED`, or nothing: others decide"),
+        Some(other) => wrong(
+            errors,
+            "state",
+            other,
+            "`CREATED`, or nothing: others decide",
+        ),
     }
     OrderState::Created
 }
@@ -91,8 +103,14 @@ fn product(body: &Map<String, Value>, errors: &mut Vec<String>) -> Product {
         product.is_sold().then_some(product)
     };
     let expected = format!("one of {}", Product::SOLD.join(", "));
-    field(body, "product", &expected, |value| sold(value).map(Some), errors)
-        .unwrap_or(Product::Jumpers)
+    field(
+        body,
+        "product",
+        &expected,
+        |value| sold(value).map(Some),
+        errors,
+    )
+    .unwrap_or(Product::Jumpers)
 }
 
 fn field<T: Default>(

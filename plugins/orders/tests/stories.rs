@@ -21,8 +21,13 @@ fn errors(answer: &Answer) -> Vec<String> {
 
 /// What another service decides.
 fn decide(driver: &mut Driver, id: &str, state: OrderState) {
-    let order: Order = driver.get(&format!("/v1/orders/{id}")).expect("it is there").json();
-    driver.topic("orders").send(order.id.clone(), Order { state, ..order });
+    let order: Order = driver
+        .get(&format!("/v1/orders/{id}"))
+        .expect("it is there")
+        .json();
+    driver
+        .topic("orders")
+        .send(order.id.clone(), Order { state, ..order });
 }
 
 #[test]
@@ -43,10 +48,19 @@ fn a_posted_order_is_at_its_location() {
 #[test]
 fn an_order_is_seen_before_it_was_read_back() {
     let mut driver = Driver::new(orders);
+    driver.hold_commits();
     post(&mut driver, &order("1"));
-    driver.lose_state();
+    assert_eq!(driver.get("/v1/orders/1"), None, "not before it is durable");
+    driver.commit();
+    assert_eq!(driver.store::<OrderId, Order>("orders"), []);
     assert!(driver.get("/v1/orders/1").is_some());
-    assert_eq!(driver.store::<OrderId, Order>("pending"), [], "it was read back");
+    driver.release_commits();
+    assert_eq!(
+        driver.store::<OrderId, Order>("pending"),
+        [],
+        "it was read back"
+    );
+    assert!(driver.get("/v1/orders/1").is_some());
 }
 
 #[test]
@@ -61,7 +75,10 @@ fn the_same_order_is_taken_once_and_another_one_of_its_id_is_refused() {
     other["quantity"] = json!(11);
     let refused = post(&mut driver, &other);
     assert_eq!(refused.status(), 409);
-    assert_eq!(errors(&refused), ["id: `same` is another order's; choose a new one"]);
+    assert_eq!(
+        errors(&refused),
+        ["id: `same` is another order's; choose a new one"]
+    );
     assert_eq!(driver.topic::<OrderId, Order>("orders").read(), []);
 }
 
@@ -84,7 +101,9 @@ fn every_mistake_is_named() {
             "price: \"2\" is not a number",
         ]
     );
-    let answer = driver.ask("POST", "/v1/orders", b"{\"id\": ").expect("an answer");
+    let answer = driver
+        .ask("POST", "/v1/orders", b"{\"id\": ")
+        .expect("an answer");
     assert_eq!(answer.status(), 400);
     assert!(errors(&answer)[0].contains("not JSON"));
     assert_eq!(driver.topic::<OrderId, Order>("orders").read(), []);
@@ -125,18 +144,27 @@ fn a_reader_waits_for_the_order_and_for_its_decision() {
 #[test]
 fn only_a_validated_order_is_shipped_and_only_once() {
     let mut driver = Driver::new(orders);
-    let mut ship = |driver: &mut Driver| driver.request("POST", "/v1/orders/1/ship", &json!({}));
+    let ship = |driver: &mut Driver| driver.request("POST", "/v1/orders/1/ship", &json!({}));
     assert_eq!(ship(&mut driver).status(), 404);
     post(&mut driver, &order("1"));
     let refused = ship(&mut driver);
     assert_eq!(refused.status(), 409);
-    assert_eq!(errors(&refused), ["order `1` is CREATED; only VALIDATED is shipped"]);
+    assert_eq!(
+        errors(&refused),
+        ["order `1` is CREATED; only VALIDATED is shipped"]
+    );
     decide(&mut driver, "1", OrderState::Validated);
     let shipped = ship(&mut driver);
     assert_eq!(shipped.status(), 200);
     assert_eq!(shipped.json::<Order>().state, OrderState::Shipped);
     assert_eq!(ship(&mut driver).status(), 409);
-    assert_eq!(driver.get("/v1/orders/1/validated").expect("an answer").status(), 200);
+    assert_eq!(
+        driver
+            .get("/v1/orders/1/validated")
+            .expect("an answer")
+            .status(),
+        200
+    );
     assert_eq!(driver.store::<OrderId, Order>("pending"), []);
 }
 

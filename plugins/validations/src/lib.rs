@@ -1,7 +1,8 @@
 //! validations: decides orders when their checks have answered.
 //!
-//! All checks pass: VALIDATED. The first that does not: FAILED. Neither in time: FAILED, too. An order is decided once and for all;
-//! what comes later changes nothing. Which checks there are and how long they may take is configuration.
+//! All checks pass: VALIDATED. The first that does not: FAILED. Neither in time: FAILED, too. An
+//! order is decided once and for all; what comes later changes nothing. Which checks there are and
+//! how long they may take is configuration.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -36,9 +37,13 @@ pub fn validations(t: &mut Topology) {
     let timeout = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
     orders
         .merge(&answers)
-        .process("decide", (decider.cases, decider.waiting), move |ctx, event, _| {
-            decider.take(ctx, event, &checks);
-        })
+        .process(
+            "decide",
+            (decider.cases, decider.waiting),
+            move |ctx, event, _| {
+                decider.take(ctx, event, &checks);
+            },
+        )
         .every(Schedule::wall_clock(look), move |ctx, now, _| {
             decider.time_out(ctx, now, timeout);
         })

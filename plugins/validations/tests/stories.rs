@@ -38,7 +38,11 @@ fn decisions(driver: &mut Driver) -> Vec<(String, OrderState)> {
     rows.into_iter()
         .filter(|(_, order)| order.state != OrderState::Created)
         .map(|(id, order)| {
-            assert_eq!((order.quantity, order.price), (3, 5.0), "only the state differs");
+            assert_eq!(
+                (order.quantity, order.price),
+                (3, 5.0),
+                "only the state differs"
+            );
             (id.0, order.state)
         })
         .collect()
@@ -78,7 +82,10 @@ fn one_check_three_times_decides_nothing() {
     assert_eq!(decisions(&mut driver), []);
     answer(&mut driver, "0", "INVENTORY", Verdict::Pass);
     answer(&mut driver, "0", "ORDER_DETAILS", Verdict::Pass);
-    assert_eq!(decisions(&mut driver), [decided("0", OrderState::Validated)]);
+    assert_eq!(
+        decisions(&mut driver),
+        [decided("0", OrderState::Validated)]
+    );
 }
 
 #[test]
@@ -112,7 +119,10 @@ fn answers_may_come_before_the_order() {
     }
     assert_eq!(decisions(&mut driver), []);
     created(&mut driver, "0");
-    assert_eq!(decisions(&mut driver), [decided("0", OrderState::Validated)]);
+    assert_eq!(
+        decisions(&mut driver),
+        [decided("0", OrderState::Validated)]
+    );
 }
 
 #[test]
@@ -140,7 +150,10 @@ fn checks_that_come_minutes_late_still_count() {
         driver.crash();
     }
     answer(&mut driver, "0", "ORDER_DETAILS", Verdict::Pass);
-    assert_eq!(decisions(&mut driver), [decided("0", OrderState::Validated)]);
+    assert_eq!(
+        decisions(&mut driver),
+        [decided("0", OrderState::Validated)]
+    );
 }
 
 #[test]
@@ -155,7 +168,10 @@ fn checks_and_patience_are_configuration() {
     answer(&mut driver, "0", "INVENTORY", Verdict::Fail);
     answer(&mut driver, "0", "FRAUD", Verdict::Pass);
     answer(&mut driver, "0", "CREDIT", Verdict::Pass);
-    assert_eq!(decisions(&mut driver), [decided("0", OrderState::Validated)]);
+    assert_eq!(
+        decisions(&mut driver),
+        [decided("0", OrderState::Validated)]
+    );
     driver.advance(2_000);
     driver.advance(31_000);
     assert_eq!(decisions(&mut driver), [decided("1", OrderState::Failed)]);

@@ -3,30 +3,28 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::functions::{Failure, Functions, Request, Response};
+use crate::functions::Functions;
 use crate::limits::Limits;
 use crate::operator::{OperatorState, Timed};
-use crate::partitioner::partition;
-use crate::query;
 use crate::record::Batch;
 use crate::restore;
 use crate::store::{Backend, Overlay, StoreId};
 use crate::task::{Commit, DeadLetter, Effects, Progress, Reason, Task, TaskId};
 use crate::time::Timestamp;
-use crate::topology::description::{Description, RouteKey, RouteKind};
-use crate::topology::{Errors, Plan, Segment, TopicFacts, Topology, compile};
+use crate::topology::description::Description;
+use crate::topology::{Errors, Plan, TopicFacts, Topology, compile};
 
 use super::shared::{Shared, TaskBackend};
 use super::topics::{Input, Row, Topics, row_of};
 
 /// A service under test.
 pub struct Driver {
-    topology: Arc<Topology>,
-    plan: Arc<Plan>,
-    functions: Box<dyn Functions>,
-    limits: Limits,
+    pub(super) topology: Arc<Topology>,
+    pub(super) plan: Arc<Plan>,
+    pub(super) functions: Box<dyn Functions>,
+    pub(super) limits: Limits,
     pub(super) topics: Topics,
-    tasks: Vec<Task>,
+    pub(super) tasks: Vec<Task>,
     /// Committed state of each task.
     backends: Vec<Shared>,
     global: Shared,
@@ -34,11 +32,11 @@ pub struct Driver {
     fed: BTreeMap<(TaskId, String), usize>,
     /// Committed positions with their metadata.
     positions: BTreeMap<(TaskId, String), (i64, String)>,
-    effects: Effects,
+    pub(super) effects: Effects,
     dead_letters: Vec<DeadLetter>,
     pub(super) now: Timestamp,
-    holding: bool,
-    requests: u64,
+    pub(super) holding: bool,
+    pub(super) requests: u64,
 }
 
 impl Driver {
@@ -351,108 +349,6 @@ impl Driver {
         }
     }
 
-    /// Asks the service as an HTTP client would. A command is committed before its answer is given;
-    /// a query that has no answer yet is
-    /// `None`.
-    pub fn request(&mut self, method: &str, path: &str, body: &[u8]) -> Option<Response> {
-        self.requests += 1;
-        let request = Request {
-            method: method.to_owned(),
-            body: body.to_vec(),
-            time: self.now.0,
-            unique: format!("{:032x}", self.requests),
-            ..Request::default()
-        };
-        self.ask(request, path)
-    }
-
-    /// As [`Driver::request`], with headers and all else as the test wants; `path` may have a
-    /// query.
-    pub fn ask(&mut self, mut request: Request, path: &str) -> Option<Response> {
-        let topology = Arc::clone(&self.topology);
-        let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        path.clone_into(&mut request.path);
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            request.query.push((name.to_owned(), value.to_owned()));
-        }
-        let found = topology
-            .routes()
-            .iter()
-            .enumerate()
-            .filter(|(_, route)| route.method == request.method);
-        let found =
-            found.filter_map(|(number, route)| Some((number, route, route.match_path(path)?)));
-        let Some((number, route, parameters)) =
-            found.min_by_key(|(_, route, _)| route.precedence())
-        else {
-            return Some(Response {
-                status: 404,
-                ..Response::default()
-            });
-        };
-        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        request.parameters = parameters.iter().map(owned).collect();
-        let key = match &route.key {
-            RouteKey::Parameter(name) => {
-                debug_assert!(
-                    route.segments.contains(&Segment::Parameter(name.clone())),
-                    "checked by compile"
-                );
-                let found = request
-                    .parameters
-                    .iter()
-                    .find(|(parameter, _)| parameter == name);
-                found
-                    .expect("the route's path names it")
-                    .1
-                    .clone()
-                    .into_bytes()
-            }
-            RouteKey::Function(function) => match self.functions.locate(*function, &request) {
-                Ok(Ok(key)) => key,
-                Ok(Err(response)) => return Some(response),
-                Err(failure) => return Some(trapped(&failure)),
-            },
-        };
-        let subtopology = route.subtopology.unwrap_or_default();
-        let partition = partition(&key, self.plan.tasks_of(subtopology).max(1));
-        let id = TaskId {
-            subtopology,
-            partition,
-        };
-        let task = self
-            .plan
-            .tasks
-            .iter()
-            .position(|&task| task == id)
-            .expect("a route's tasks are there");
-        match route.kind {
-            RouteKind::Command => {
-                let (now, functions, effects) = (self.now, &mut *self.functions, &mut self.effects);
-                let outcomes = self.tasks[task].handle(number, &[request], now, functions, effects);
-                let mut outcomes = outcomes.expect("memory and closures do not fail");
-                if !self.holding {
-                    self.commit();
-                    self.run();
-                }
-                outcomes.pop().map(|outcome| outcome.response)
-            }
-            RouteKind::Query => {
-                let backend = self.backend(task);
-                let answer = query::answer(
-                    &topology,
-                    route,
-                    &request,
-                    &backend,
-                    &mut *self.functions,
-                    &self.limits,
-                );
-                answer.map_or_else(|failure| Some(trapped(&failure)), |answer| answer.response)
-            }
-        }
-    }
-
     pub(super) fn partitions(&self, topic: &str) -> u32 {
         *self
             .plan
@@ -461,7 +357,7 @@ impl Driver {
             .unwrap_or_else(|| panic!("the service has nothing to do with topic `{topic}`"))
     }
 
-    fn backend(&self, task: usize) -> TaskBackend {
+    pub(super) fn backend(&self, task: usize) -> TaskBackend {
         let is_global = self
             .topology
             .stores()
@@ -568,13 +464,5 @@ impl Driver {
         for (row, &partition) in partitions.iter().enumerate() {
             self.topics.append(topic, row_of(rows, row, partition));
         }
-    }
-}
-
-fn trapped(failure: &Failure) -> Response {
-    Response {
-        status: 500,
-        body: failure.to_string().into_bytes(),
-        ..Response::default()
     }
 }

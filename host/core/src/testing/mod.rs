@@ -6,6 +6,7 @@
 
 mod driver;
 mod functions;
+mod requests;
 mod shared;
 mod topics;
 

@@ -141,8 +141,8 @@ impl Topology {
         &self.service
     }
 
-    /// The same topology with every row sent all the way down before the next: slower, and by definition right. What batches
-    /// must not change is measured by it.
+    /// The same topology with every row sent all the way down before the next: slower, and by
+    /// definition right. What batches must not change is measured by it.
     pub fn row_by_row(mut self) -> Topology {
         self.subtopologies
             .iter_mut()

@@ -67,3 +67,22 @@ impl Random {
         usize::try_from((z ^ (z >> 31)) % bound as u64).expect("below a usize")
     }
 }
+
+/// Text folded at 80 columns; what goes on is indented.
+#[allow(dead_code, reason = "not every test file shows messages")]
+pub(crate) fn folded(text: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.lines() {
+        lines.push(String::new());
+        for word in line.split(' ') {
+            let last = lines.last_mut().expect("just pushed");
+            if last.len() + word.len() > 80 {
+                lines.push(format!("    {word}"));
+            } else {
+                last.push_str(if last.is_empty() { "" } else { " " });
+                last.push_str(word);
+            }
+        }
+    }
+    lines.join("\n")
+}

@@ -32,7 +32,8 @@ impl Session<'_> {
         Ok(busy)
     }
 
-    /// Those that nobody waits for any more are forgotten; those whose task is not here look for it elsewhere.
+    /// Those that nobody waits for any more are forgotten; those whose task is not here look for it
+    /// elsewhere.
     fn turn_away(&mut self) {
         let now = Instant::now();
         for asked in std::mem::take(self.queue) {
@@ -47,7 +48,8 @@ impl Session<'_> {
         }
     }
 
-    /// The next commands of one route and task, in order. Commands of a task that are for different routes keep their order.
+    /// The next commands of one route and task, in order. Commands of a task that are for different
+    /// routes keep their order.
     fn next_run(&mut self) -> Option<Vec<Asked>> {
         let running = |task: &TaskId| matches!(self.tasks.get(task), Some(Owned::Running(_)));
         let first = self.queue.iter().position(|asked| running(&asked.task))?;

@@ -1,8 +1,9 @@
 //! A worker's transaction: what belongs into it, when it is time to end it, and what happens then.
 //!
-//! One transaction holds the outputs, changelog rows and positions of all tasks of the worker. Stores take their writes only after
-//! it has committed, and responses leave only after the stores have taken them. An abort takes every task that was part of it back to
-//! what is committed, and decides its requests again.
+//! One transaction holds the outputs, changelog rows and positions of all tasks of the worker.
+//! Stores take their writes only after it has committed, and responses leave only after the stores
+//! have taken them. An abort takes every task that was part of it back to what is committed, and
+//! decides its requests again.
 
 use std::collections::{BTreeSet, HashSet};
 use std::time::{Duration, Instant};
@@ -19,7 +20,7 @@ use crate::runtime::clock;
 use super::dead_letter;
 use super::fault::Fault;
 use super::session::Session;
-use super::tasks::{Owned, Running};
+use super::tasks::Owned;
 use super::{Asked, Reply};
 
 /// Brokers forget positions of topics that a group does not subscribe to, even while it lives.
@@ -159,7 +160,7 @@ impl Session<'_> {
         match self.blueprint.settings.on_failure {
             OnFailure::Skip => Ok(()),
             OnFailure::Stop => {
-                let mend = "mend it and deploy the service again, or let it pass over failing rows with on_failure";
+                let mend = "mend it and deploy the service again, or set another on_failure";
                 Err(Fault::Fail(format!(
                     "stopped in front of {position}: node `{node}`: {reason}; {mend}"
                 )))
@@ -292,7 +293,8 @@ impl Session<'_> {
         }
     }
 
-    /// The transaction has committed: a task's stores take its writes, and whoever watches them is woken.
+    /// The transaction has committed: a task's stores take its writes, and whoever watches them is
+    /// woken.
     fn finish(
         &mut self,
         id: TaskId,
@@ -332,7 +334,8 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Ends the transaction with nothing: its tasks go back to what is committed, its requests back to the queue.
+    /// Ends the transaction with nothing: its tasks go back to what is committed, its requests back
+    /// to the queue.
     pub(super) fn abort(&mut self, reason: &str) -> Result<(), Fault> {
         let (service, worker) = (&self.worker.shared.name, self.worker.number);
         tracing::info!(service, worker, reason, "transaction aborted");
@@ -360,7 +363,7 @@ fn transaction_tasks<'s>(session: &'s Session<'_>) -> impl Iterator<Item = &'s T
         .dirty
         .iter()
         .filter_map(|id| match session.tasks.get(id) {
-            Some(Owned::Running(Running { task, .. })) => Some(task),
+            Some(Owned::Running(running)) => Some(&running.task),
             _ => None,
         })
 }
@@ -378,7 +381,8 @@ fn check_sizes(store: &str, topic: &str, rows: &Batch, limit: u32) -> Result<(),
             let key = rows.keys.get(row).unwrap_or_default();
             let key: String = key.escape_ascii().to_string().chars().take(100).collect();
             return Err(Fault::Fail(format!(
-                "store `{store}`: the entry of key `{key}` has {bytes} bytes, but its changelog `{topic}` takes {limit} \
+                "store `{store}`: the entry of key `{key}` has {bytes} bytes, \
+                 but its changelog `{topic}` takes {limit} \
                  (max.message.bytes); raise that, or keep lists in stores of a row an entry"
             )));
         }

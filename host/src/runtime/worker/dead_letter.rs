@@ -1,7 +1,8 @@
 //! Dead letters: rows that failed, as rows of `<service>.dead-letters`.
 //!
-//! Key and value are the consumed row's own, so that a letter can be sent again; headers tell what happened to it. A letter that
-//! the topic would not take is cut, never lost: the backtrace goes first, then the value.
+//! Key and value are the consumed row's own, so that a letter can be sent again; headers tell what
+//! happened to it. A letter that the topic would not take is cut, never lost: the backtrace goes
+//! first, then the value.
 
 use weir_core::record::Batch;
 use weir_core::task::DeadLetter;
@@ -156,8 +157,8 @@ mod tests {
         );
         assert_eq!(
             headers(&rows),
-            "service=fraud version=abc node=parse reason=no such product topic=orders partition=5 offset=17 \
-             backtrace=0: parse"
+            "service=fraud version=abc node=parse reason=no such product topic=orders \
+             partition=5 offset=17 backtrace=0: parse"
         );
     }
 

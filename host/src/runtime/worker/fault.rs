@@ -10,10 +10,11 @@ use crate::kafka;
 pub(super) enum Fault {
     /// The transaction cannot be committed. Next: abort, go back to what is committed, go on.
     Abort(String),
-    /// Something is broken or away, and how the transaction ended is unknown. Next: drop all clients and tasks, and begin anew
-    /// after a pause.
+    /// Something is broken or away, and how the transaction ended is unknown. Next: drop all
+    /// clients and tasks, and begin anew after a pause.
     Restart(String),
-    /// Someone else has our name; or we were silent for so long that the brokers took us for dead. Next: begin anew, but not for ever.
+    /// Someone else has our name; or we were silent for so long that the brokers took us for dead.
+    /// Next: begin anew, but not for ever.
     Fenced(String),
     /// It will not get better by itself. Next: stop the service, tell the operator.
     Fail(String),
@@ -25,7 +26,8 @@ impl From<kafka::Error> for Fault {
         match error {
             kafka::Error::Abortable { .. } => Fault::Abort(reason),
             kafka::Error::Fenced { .. } => Fault::Fenced(reason),
-            // A refusal may be due to a right or a topic that comes back; the status tells of it meanwhile.
+            // A refusal may be due to a right or a topic that comes back; the status tells of it
+            // meanwhile.
             kafka::Error::Unreachable { .. }
             | kafka::Error::Pending { .. }
             | kafka::Error::Broken { .. }

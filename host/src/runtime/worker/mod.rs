@@ -1,7 +1,9 @@
-//! Workers: each is a plain thread that owns tasks, their stores, one instance of the service, and its own Kafka clients.
+//! Workers: each is a plain thread that owns tasks, their stores, one instance of the service, and
+//! its own Kafka clients.
 //!
-//! A worker lives through sessions. A session has the clients and the tasks; when one of them breaks it is dropped as a whole,
-//! and the next one starts from what is committed. What outlives a session is the mailbox: requests wait in it, within their time.
+//! A worker lives through sessions. A session has the clients and the tasks; when one of them
+//! breaks it is dropped as a whole, and the next one starts from what is committed. What outlives a
+//! session is the mailbox: requests wait in it, within their time.
 
 mod commands;
 mod commit;

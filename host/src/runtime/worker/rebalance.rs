@@ -1,6 +1,7 @@
 //! What the group says, and how a task comes and goes.
 //!
-//! Given up: the transaction ends first, then the task goes, then the group is told. Lost: the same, but the transaction is aborted.
+//! Given up: the transaction ends first, then the task goes, then the group is told. Lost: the
+//! same, but the transaction is aborted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -254,15 +255,13 @@ impl Session<'_> {
         }
         self.source.add(&starts(id, &positions))?;
         let (held, dropped) = (BTreeSet::new(), BTreeMap::new());
-        self.tasks.insert(
-            id,
-            Owned::Running(Running {
-                task,
-                positions,
-                held,
-                dropped,
-            }),
-        );
+        let running = Running {
+            task,
+            positions,
+            held,
+            dropped,
+        };
+        self.tasks.insert(id, Owned::Running(Box::new(running)));
         let shared = &self.worker.shared;
         tracing::info!(service = shared.name, worker = self.worker.number, task = %id, "task runs");
         shared.ownership.take(id, self.worker.number);

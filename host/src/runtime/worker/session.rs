@@ -1,6 +1,7 @@
 //! The loop of a worker: what changes in the group, rows in, steps, commands, a commit, and sleep.
 //!
-//! Nothing in it waits but the end of a transaction; whoever has something for the worker rings its mailbox.
+//! Nothing in it waits but the end of a transaction; whoever has something for the worker rings its
+//! mailbox.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -23,7 +24,8 @@ use super::{Asked, Letter, Worker};
 /// How long a worker without anything to do sleeps.
 const IDLE: Duration = Duration::from_millis(500);
 
-/// How long it sleeps while stores are restored or positions are waited for: not everything wakes it then.
+/// How long it sleeps while stores are restored or positions are waited for: not everything wakes
+/// it then.
 const RESTORING: Duration = Duration::from_millis(10);
 
 /// Aborts in a row after which the clients are made anew.
@@ -54,7 +56,8 @@ pub(super) struct Session<'w> {
 }
 
 impl<'w> Session<'w> {
-    /// Makes the clients. Waits for the brokers, and for the end of what a former session left open.
+    /// Makes the clients. Waits for the brokers, and for the end of what a former session left
+    /// open.
     pub(super) fn open(
         worker: &'w Worker,
         queue: &'w mut VecDeque<Asked>,
@@ -97,7 +100,8 @@ impl<'w> Session<'w> {
         })
     }
 
-    /// Works until the service stops. On a fault all tasks are given up, and what is open is aborted.
+    /// Works until the service stops. On a fault all tasks are given up, and what is open is
+    /// aborted.
     pub(super) fn work(mut self) -> Result<(), Fault> {
         let done = self.turns();
         let reason = match &done {
@@ -290,7 +294,7 @@ impl<'w> Session<'w> {
         };
         let Running {
             task, positions, ..
-        } = running;
+        } = *running;
         // Two of them must not stand over the same state.
         drop(task);
         let topology = &self.blueprint.topology;
@@ -314,7 +318,7 @@ impl<'w> Session<'w> {
             held: Default::default(),
             dropped: BTreeMap::new(),
         };
-        self.tasks.insert(id, Owned::Running(running));
+        self.tasks.insert(id, Owned::Running(Box::new(running)));
         tracing::debug!(service = shared.name, task = %id, "back to what is committed");
         Ok(())
     }

@@ -1,7 +1,8 @@
 //! A worker's tasks, from the moment on when the group gives them to it.
 //!
-//! Located: their committed positions are asked for, which waits while a dead owner's transaction is open. Restoring: their stores are
-//! made whole from the changelogs. Running: only then they read rows.
+//! Located: their committed positions are asked for, which waits while a dead owner's transaction
+//! is open. Restoring: their stores are made whole from the changelogs. Running: only then they
+//! read rows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,7 +26,7 @@ pub(super) enum Owned {
     /// Its stores are being made whole.
     Restoring(Restoring),
     /// It is at work.
-    Running(Running),
+    Running(Box<Running>),
 }
 
 /// A task whose stores are being made whole.
@@ -41,7 +42,8 @@ pub(super) struct Incomplete {
     pub(super) changelog: Partition,
     /// The first offset that it lacks; `None`: all.
     pub(super) start: Option<i64>,
-    /// Where to stop: a table reads its source topic no further than the task has committed. `None`: at the end.
+    /// Where to stop: a table reads its source topic no further than the task has committed.
+    /// `None`: at the end.
     pub(super) until: Option<i64>,
     pub(super) complete: bool,
 }
@@ -58,7 +60,8 @@ pub(super) struct Running {
 }
 
 impl Restoring {
-    /// What the task's stores lack. Stores without a changelog are wiped: nobody knows what another owner did to them.
+    /// What the task's stores lack. Stores without a changelog are wiped: nobody knows what another
+    /// owner did to them.
     pub(super) fn new(
         topology: &Topology,
         id: TaskId,
@@ -143,7 +146,8 @@ impl Restoring {
     }
 }
 
-/// The input partitions of a task: a topic may have fewer partitions than the task's sub-topology has tasks.
+/// The input partitions of a task: a topic may have fewer partitions than the task's sub-topology
+/// has tasks.
 pub(super) fn inputs(topology: &Topology, plan: &Plan, id: TaskId) -> Vec<Partition> {
     let inputs = &topology.subtopologies()[id.subtopology as usize].inputs;
     let there = inputs
