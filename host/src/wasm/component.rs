@@ -184,15 +184,6 @@ fn form(bytes: &[u8]) -> Result<Form, LoadError> {
     }
 }
 
-/// The component that a file is: a core module that carries its component type is made one, a
-/// component is taken as it is. Nothing else is checked.
-pub fn componentize(bytes: &[u8]) -> Result<Vec<u8>, LoadError> {
-    match form(bytes)? {
-        Form::Component => Ok(bytes.to_vec()),
-        Form::Module => encode(bytes),
-    }
-}
-
 fn compile(
     wasmtime: &wasmtime::Engine,
     bytes: &[u8],
