@@ -9,6 +9,8 @@
 pub mod broker;
 pub mod client;
 pub mod http;
+pub mod orders;
+pub mod random;
 pub mod row;
 pub mod weir;
 
