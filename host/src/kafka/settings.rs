@@ -167,7 +167,6 @@ impl Settings {
             ("linger.ms", "2".to_owned()),
             ("queue.buffering.max.messages", "200000".to_owned()),
             ("queue.buffering.max.kbytes", "262144".to_owned()),
-            ("compression.type", "lz4".to_owned()),
         ])
     }
 

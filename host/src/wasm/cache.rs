@@ -43,7 +43,7 @@ impl Cache {
             Ok(component) => Some(component),
             Err(error) => {
                 let error = format!("{error:#}");
-                tracing::warn!(path = %path.display(), error, "a foreign compiled component is made anew");
+                tracing::warn!(path = %path.display(), error, "a foreign one is made anew");
                 None
             }
         }

@@ -155,6 +155,15 @@ impl std::fmt::Debug for Digest {
     }
 }
 
+/// The component that a core module becomes when it is loaded; a component is what it was. Errors:
+/// no Wasm file, no component type, a type that the module does not keep.
+pub fn componentize(bytes: &[u8]) -> Result<Vec<u8>, LoadError> {
+    match form(bytes)? {
+        Form::Component => Ok(bytes.to_vec()),
+        Form::Module => encode(&wasmtime::Engine::default(), bytes),
+    }
+}
+
 #[derive(Clone, Copy)]
 enum Form {
     Module,
@@ -184,7 +193,7 @@ fn compile(
     let bytes = match form {
         Form::Component => bytes,
         Form::Module => {
-            encoded = encode(bytes)?;
+            encoded = encode(wasmtime, bytes)?;
             &encoded
         }
     };
@@ -193,7 +202,10 @@ fn compile(
 }
 
 /// A component of a core module that carries its component type.
-fn encode(module: &[u8]) -> Result<Vec<u8>, LoadError> {
+fn encode(wasmtime: &wasmtime::Engine, module: &[u8]) -> Result<Vec<u8>, LoadError> {
+    // First, since the encoder takes a whole module for granted.
+    wasmtime::Module::validate(wasmtime, module)
+        .map_err(|error| LoadError::NotCompilable(format!("{error:#}")))?;
     let refused = |error: anyhow::Error| LoadError::NotEncodable(format!("{error:#}"));
     let (typed, _) = wit_component::metadata::decode(module).map_err(refused)?;
     if typed.is_none() {
@@ -234,10 +246,10 @@ fn denied(import: &str) -> Option<&'static str> {
         "wasi:random/",
         "wasi:filesystem/",
     ];
-    const NETWORK: &str = "a service has no network; read a topic, or write rows to an outbox topic \
-                           whose consumer makes the calls (Python: build with --stub-wasi)";
-    const OTHER: &str = "leave out what needs it; granted are the world `service` of wit/, and WASI \
-                         without files and network";
+    const NETWORK: &str = "a service has no network; read a topic, or write rows to an outbox \
+                           topic whose consumer makes the calls (Python: build with --stub-wasi)";
+    const OTHER: &str = "leave out what needs it; granted are the world `service` of wit/, and \
+                         WASI without files and network";
     if GRANTED.iter().any(|granted| import.starts_with(granted)) {
         None
     } else if import.starts_with("wasi:sockets/") || import.starts_with("wasi:http/") {

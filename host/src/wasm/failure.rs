@@ -57,6 +57,10 @@ fn reason(error: &Error, data: &Data, limits: &Limits) -> String {
             let fuel = limits.fuel.unwrap_or_default();
             return format!("out of fuel (limit {fuel} a call)");
         }
+        Some(Trap::MemoryOutOfBounds) if !data.meter.memory_refused => {
+            return "access outside of its memory: endless recursion, or a stray pointer"
+                .to_owned();
+        }
         Some(Trap::StackOverflow) => return "out of stack: endless recursion?".to_owned(),
         _ => {}
     }

@@ -22,7 +22,7 @@ mod lend;
 mod log;
 mod room;
 
-pub use component::{Component, DescribeError, Digest};
+pub use component::{Component, DescribeError, Digest, componentize};
 pub use engine::{Engine, EngineError};
 pub use instance::Instance;
 pub use limits::{EngineOptions, Limits};

@@ -287,3 +287,84 @@ impl OutputStream for Lines {
         Ok(64 << 10)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use clocks::monotonic_clock::Host as _;
+    use random::random::Host as _;
+
+    use super::*;
+    use crate::wasm::Limits;
+
+    fn room() -> Room {
+        Room::new(&Log::new(Arc::from("things"), &Limits::default()))
+    }
+
+    #[test]
+    fn the_clock_says_the_time_of_the_rows() {
+        let mut room = room();
+        room.set_time(1_700_000_000_123);
+        let now = wall_clock_of(&mut room);
+        assert_eq!(now, (1_700_000_000, 123_000_000));
+        room.set_time(-5);
+        assert_eq!(
+            wall_clock_of(&mut room),
+            (0, 0),
+            "WASI knows no time before 1970"
+        );
+    }
+
+    fn wall_clock_of(room: &mut Room) -> (u64, u32) {
+        let now = clocks::wall_clock::Host::now(room).unwrap();
+        (now.seconds, now.nanoseconds)
+    }
+
+    #[test]
+    fn an_hour_of_sleep_is_over_at_once() {
+        let mut room = room();
+        let begun = clocks::monotonic_clock::Host::now(&mut room).unwrap();
+        room.subscribe_duration(3_600_000_000_000).unwrap();
+        let slept = clocks::monotonic_clock::Host::now(&mut room).unwrap() - begun;
+        assert!(slept >= 3_600_000_000_000, "{slept}");
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_random_numbers() {
+        let (mut one, mut other) = (room(), room());
+        one.seed(17);
+        other.seed(17);
+        let bytes = one.get_random_bytes(13).unwrap();
+        assert_eq!(
+            (bytes.len(), &bytes),
+            (13, &other.get_random_bytes(13).unwrap())
+        );
+        assert_eq!(
+            one.get_random_u64().unwrap(),
+            other.get_random_u64().unwrap()
+        );
+        other.seed(18);
+        assert_ne!(
+            one.get_random_u64().unwrap(),
+            other.get_random_u64().unwrap()
+        );
+        assert!(one.get_random_bytes(RANDOM_BYTES + 1).is_err());
+    }
+
+    #[test]
+    fn a_line_without_end_is_kept_no_longer_than_the_log_would_take() {
+        let limits = Limits {
+            log_line_bytes: 8,
+            ..Limits::default()
+        };
+        let lines = Lines::new(Log::new(Arc::from("things"), &limits), Level::Info);
+        let mut pending = lines.0.lock();
+        pending.write(b"one\ntwo");
+        assert_eq!(pending.text, b"two");
+        pending.write(&[b'x'; 1 << 20]);
+        assert_eq!(pending.text, b"twoxxxxx");
+        pending.write(b"\n");
+        assert!(pending.text.is_empty());
+    }
+}

@@ -2,6 +2,7 @@
 
 mod membership;
 mod reading;
+mod speed;
 mod topics;
 mod transactions;
 

@@ -45,11 +45,6 @@ impl Batch {
         self
     }
 
-    pub(crate) fn row_without_key(mut self, value: &str) -> Self {
-        self.rows.push((None, Some(value.to_owned())));
-        self
-    }
-
     pub(crate) fn build(self) -> Bytes {
         let count = i32::try_from(self.rows.len()).expect("few rows");
         let mut records = BytesMut::new();
