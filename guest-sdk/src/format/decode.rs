@@ -27,7 +27,7 @@ pub(super) fn decode<T: DeserializeOwned>(bytes: Option<&[u8]>, half: Half) -> R
 fn located<T: DeserializeOwned>(bytes: &[u8], error: Error) -> Error {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     match serde_path_to_error::deserialize::<_, T>(&mut json) {
-        Err(located) if located.path().iter().next().is_some() => {
+        Err(located) if located.inner().is_data() && located.path().iter().next().is_some() => {
             Error(format!("field `{}`: {}", located.path(), located.inner()))
         }
         _ => error,

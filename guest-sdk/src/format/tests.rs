@@ -169,6 +169,10 @@ fn what_cannot_be_read_is_named() {
         b"3",
         "value: invalid type: integer `3`, expected struct Order at line 1 column 1",
     );
+    refuses::<Order>(
+        b"{nonsense",
+        "value: key must be a string at line 1 column 2",
+    );
     refuses::<i32>(b"12", "value: 2 bytes; i32 has 4 bytes");
     refuses::<Product>(
         b"HATS",

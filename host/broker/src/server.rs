@@ -2,7 +2,8 @@
 //!
 //! The requests of a connection are answered one after the other, as its client expects.
 
-use std::io;
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -101,12 +102,47 @@ async fn serve(
     let mut buffer = BytesMut::with_capacity(READ_BYTES);
     while let Some(request) = next(&mut stream, &mut buffer, shared).await? {
         if let Some(reply) = protocol::answer(shared, &connection, request).await? {
-            for run in reply.iter().filter(|run| !run.is_empty()) {
-                stream.write_all(run).await?;
-            }
+            stream.write_all_buf(&mut Runs::of(reply)).await?;
         }
     }
     Ok(())
+}
+
+/// The runs of an answer, handed to the system together.
+struct Runs(VecDeque<Bytes>);
+
+impl Runs {
+    fn of(reply: Vec<Bytes>) -> Self {
+        Self(reply.into_iter().filter(|run| !run.is_empty()).collect())
+    }
+}
+
+impl Buf for Runs {
+    fn remaining(&self) -> usize {
+        self.0.iter().map(Bytes::len).sum()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.0.front().map_or(&[], |run| run)
+    }
+
+    fn advance(&mut self, mut n: usize) {
+        while let Some(run) = self.0.front_mut() {
+            if run.len() > n {
+                return run.advance(n);
+            }
+            n -= run.len();
+            self.0.pop_front();
+        }
+        assert_eq!(n, 0, "more was sent than there was");
+    }
+
+    fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let filled = slices.iter_mut().zip(&self.0);
+        filled
+            .map(|(slice, run)| *slice = IoSlice::new(run))
+            .count()
+    }
 }
 
 /// The next request; none if the client has closed the connection.

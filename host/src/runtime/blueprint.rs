@@ -28,7 +28,7 @@ pub enum Refusal {
         reason: String,
     },
     /// It does not like its configuration.
-    #[error("`{service}` refuses its configuration: {reason}")]
+    #[error("`{service}` does not describe itself: {reason}")]
     Configuration {
         /// The service.
         service: String,

@@ -73,7 +73,7 @@ impl Group {
         }
         let is_late = self.deadline.is_none_or(|deadline| now >= deadline);
         let all = self.members.values().all(|member| member.joining.is_some());
-        if !is_late && !(all && self.pending.is_empty()) {
+        if !(is_late || all && self.pending.is_empty()) {
             return;
         }
         // A static member that is late keeps its place until its session ends.

@@ -113,16 +113,14 @@ impl Shared {
             // Who has gone meanwhile needs no answer.
             match answer {
                 Answer::Join(ticket, result) => {
-                    let _ = waiting
-                        .joins
-                        .remove(&ticket)
-                        .map(|sender| sender.send(result));
+                    if let Some(sender) = waiting.joins.remove(&ticket) {
+                        let _ = sender.send(result);
+                    }
                 }
                 Answer::Sync(ticket, result) => {
-                    let _ = waiting
-                        .syncs
-                        .remove(&ticket)
-                        .map(|sender| sender.send(result));
+                    if let Some(sender) = waiting.syncs.remove(&ticket) {
+                        let _ = sender.send(result);
+                    }
                 }
             }
         }

@@ -16,6 +16,9 @@ pub(crate) use self::changes::{Changes, Table};
 use self::rocks::Rocks;
 use crate::error::Error;
 
+/// Is shown a key and its value.
+pub(crate) type See<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> Result<(), Error>;
+
 /// Where data are kept. All calls block.
 pub(crate) trait Store: Send + Sync {
     /// Whether anything is kept at all.
@@ -28,12 +31,7 @@ pub(crate) trait Store: Send + Sync {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, Error>;
 
     /// Shows all entries whose keys begin with `prefix`, in order of their keys.
-    fn scan(
-        &self,
-        table: Table,
-        prefix: &[u8],
-        see: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), Error>,
-    ) -> Result<(), Error>;
+    fn scan(&self, table: Table, prefix: &[u8], see: See<'_>) -> Result<(), Error>;
 }
 
 /// Keeps nothing: the state in memory is all there is.
@@ -52,12 +50,7 @@ impl Store for Nothing {
         Ok(None)
     }
 
-    fn scan(
-        &self,
-        _: Table,
-        _: &[u8],
-        _: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    fn scan(&self, _: Table, _: &[u8], _: See<'_>) -> Result<(), Error> {
         Ok(())
     }
 }

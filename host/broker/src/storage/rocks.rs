@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use rocksdb::{ColumnFamily, DB, Direction, IteratorMode, Options, WriteBatch, WriteOptions};
 
-use super::{Changes, Store, Table};
+use super::{Changes, See, Store, Table};
 use crate::error::Error;
 
 const BATCHES: &str = "batches";
@@ -103,12 +103,7 @@ impl Store for Rocks {
             .map_err(|error| self.failed(&error))
     }
 
-    fn scan(
-        &self,
-        table: Table,
-        prefix: &[u8],
-        see: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    fn scan(&self, table: Table, prefix: &[u8], see: See<'_>) -> Result<(), Error> {
         let from = IteratorMode::From(prefix, Direction::Forward);
         for entry in self.db.iterator_cf(self.family(table), from) {
             let (key, value) = entry.map_err(|error| self.failed(&error))?;

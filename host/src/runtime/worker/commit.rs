@@ -314,6 +314,7 @@ impl Session<'_> {
             changelog_ends.push((*store, end));
         }
         let changed = running.task.finish_commit(&changelog_ends)?;
+        running.handled = 0;
         let shared = &self.worker.shared;
         let keys = changed.iter().map(|(store, key)| (*store, key.as_slice()));
         shared.watches.changed(id.partition, keys);

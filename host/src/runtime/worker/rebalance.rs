@@ -260,6 +260,7 @@ impl Session<'_> {
             positions,
             held,
             dropped,
+            handled: 0,
         };
         self.tasks.insert(id, Owned::Running(Box::new(running)));
         let shared = &self.worker.shared;

@@ -254,7 +254,7 @@ impl<'w> Session<'w> {
             let Some(Owned::Running(running)) = self.tasks.get_mut(&id) else {
                 continue;
             };
-            self.guest.enter(moment(&running.task));
+            self.guest.enter(moment(running, now));
             let progress = running
                 .task
                 .step(now, self.guest.as_mut(), &mut self.effects);
@@ -266,6 +266,7 @@ impl<'w> Session<'w> {
             match progress {
                 weir_core::task::Progress::Rows(rows) => {
                     busy = true;
+                    running.handled += rows as u64;
                     self.worker.shared.meters.rows.increment(rows as u64);
                 }
                 weir_core::task::Progress::Waiting { until } => {
@@ -317,6 +318,7 @@ impl<'w> Session<'w> {
             positions,
             held: Default::default(),
             dropped: BTreeMap::new(),
+            handled: 0,
         };
         self.tasks.insert(id, Owned::Running(Box::new(running)));
         tracing::debug!(service = shared.name, task = %id, "back to what is committed");
@@ -324,13 +326,23 @@ impl<'w> Session<'w> {
     }
 }
 
-/// Where and when a task's functions are called.
-pub(super) fn moment(task: &Task) -> Moment {
+/// Where and when a task's functions are called. Rows are told apart by their position, so that a
+/// replay of the same batches calls them just so; a punctuation without rows by the wall clock.
+fn moment(running: &Running, now: Timestamp) -> Moment {
+    let (task, positions) = (&running.task, &running.positions);
+    let read: u64 = positions.values().map(|at| at.offset.unsigned_abs()).sum();
+    let rows = positions.keys().any(|topic| task.buffered(topic) > 0);
+    let place = if rows {
+        read + running.handled
+    } else {
+        now.0.unsigned_abs()
+    };
     let id = task.id();
-    let time = task.stream_time().0.max(0);
-    let seed =
-        (u64::from(id.subtopology) << 48) ^ (u64::from(id.partition) << 32) ^ time.unsigned_abs();
-    Moment { time, seed }
+    let name = (u64::from(id.subtopology) << 48) ^ (u64::from(id.partition) << 32);
+    Moment {
+        time: task.stream_time().0.max(0),
+        seed: (name ^ place).wrapping_mul(0x9e37_79b9_7f4a_7c15),
+    }
 }
 
 /// Holds inputs back of which too much waits, and lets the others go on.

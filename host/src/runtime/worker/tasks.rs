@@ -55,6 +55,8 @@ pub(super) struct Running {
     pub(super) positions: Positions,
     /// Inputs that are held back, since too many of their rows wait.
     pub(super) held: BTreeSet<String>,
+    /// Rows that were handled since it was committed last.
+    pub(super) handled: u64,
     /// Rows passed over, as they were last told to the meters.
     pub(super) dropped: BTreeMap<(u32, String), u64>,
 }
