@@ -34,9 +34,18 @@ pub struct Daemon {
 /// What is done before a component is deployed, e.g. making its topics. Blocks.
 pub type Before = Arc<dyn Fn(&str, &Path, &Settings) -> anyhow::Result<()> + Send + Sync>;
 
+/// What is done about components that are refused when the daemon starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The start fails, with all reasons.
+    Ends,
+    /// They are logged, and tried again when they change.
+    IsLogged,
+}
+
 impl Daemon {
-    /// Starts a host without services, and its HTTP server.
-    pub async fn start(config: &Config) -> anyhow::Result<Daemon> {
+    /// Starts a host with the components that the configuration names, then serves HTTP: whoever gets an answer finds all routes.
+    pub async fn start(config: &Config, before: &Before, refused: Refused) -> anyhow::Result<Daemon> {
         let listener = TcpListener::bind(config.http)
             .await
             .with_context(|| format!("HTTP cannot listen on {}", config.http))?;
@@ -52,6 +61,15 @@ impl Daemon {
             engine: EngineOptions::default(),
         };
         let host = tokio::task::spawn_blocking(move || Host::start(options)).await??;
+        if let Err(error) = deploy(&host, config, before).await {
+            match refused {
+                Refused::IsLogged => tracing::error!("{error:#}"),
+                Refused::Ends => {
+                    tokio::task::spawn_blocking(move || host.stop()).await?;
+                    return Err(error);
+                }
+            }
+        }
         let limits = http::Options { max_body_bytes: config.max_body_bytes, ..http::Options::default() };
         let server = Server::start(listener, Arc::clone(&host), limits)?;
         tracing::info!(http = %address, brokers = config.brokers, "weir runs");
@@ -66,33 +84,6 @@ impl Daemon {
     /// The host.
     pub fn host(&self) -> &Arc<Host> {
         &self.host
-    }
-
-    /// Deploys what the configuration names: services with a component, and those of the folder. Errors: all that are refused.
-    pub async fn deploy(&self, config: &Config, before: &Before) -> anyhow::Result<()> {
-        let found = components(config)?;
-        let mut refused = Vec::new();
-        for (name, path) in found {
-            let settings = config.settings_of(&name).clone();
-            if let Err(error) = self.put(&name, &path, settings, before).await {
-                refused.push(format!("{error:#}"));
-            }
-        }
-        if refused.is_empty() {
-            return Ok(());
-        }
-        bail!("{}", refused.join("\n"))
-    }
-
-    /// Deploys one component.
-    pub async fn put(
-        &self,
-        name: &str,
-        path: &Path,
-        settings: Settings,
-        before: &Before,
-    ) -> anyhow::Result<Deployed> {
-        put(&self.host, name.to_owned(), path.to_owned(), settings, Arc::clone(before)).await
     }
 
     /// Follows the components: a file that changes is deployed, one that is new in the folder starts, one that is gone from it
@@ -115,6 +106,21 @@ impl Daemon {
         tracing::info!("weir has stopped");
         Ok(())
     }
+}
+
+/// Deploys what the configuration names: services with a component, and those of the folder. Errors: all that are refused.
+async fn deploy(host: &Arc<Host>, config: &Config, before: &Before) -> anyhow::Result<()> {
+    let mut refused = Vec::new();
+    for (name, path) in components(config)? {
+        let settings = config.settings_of(&name).clone();
+        if let Err(error) = put(host, name, path, settings, Arc::clone(before)).await {
+            refused.push(format!("{error:#}"));
+        }
+    }
+    if refused.is_empty() {
+        return Ok(());
+    }
+    bail!("{}", refused.join("\n"))
 }
 
 /// The components of a configuration, by service.

@@ -10,7 +10,7 @@ use anyhow::Context;
 use weir_broker::{Broker, Settings as BrokerSettings, Storage};
 
 use crate::config::{Config, Settings};
-use crate::daemon::{Before, Daemon};
+use crate::daemon::{Before, Daemon, Refused};
 use crate::inspect;
 use crate::kafka::{Cleanup, Cluster, Settings as KafkaSettings, Topic};
 
@@ -61,10 +61,7 @@ fn make_topics(
 pub async fn start(config: &Config) -> anyhow::Result<Daemon> {
     let brokers = config.brokers.clone();
     let before = tokio::task::spawn_blocking(move || topics_made(&brokers)).await??;
-    let mut daemon = Daemon::start(config).await?;
-    if let Err(error) = daemon.deploy(config, &before).await {
-        tracing::error!("{error:#}");
-    }
+    let mut daemon = Daemon::start(config, &before, Refused::IsLogged).await?;
     daemon.follow(config, &before);
     Ok(daemon)
 }

@@ -14,10 +14,8 @@ const LIMIT: Duration = Duration::from_secs(75);
 pub struct Response {
     /// The status code.
     pub status: u16,
-    /// The header `Location`.
-    pub location: Option<String>,
-    /// The header `Content-Type`.
-    pub content_type: Option<String>,
+    /// The headers that are text, names in lower case.
+    pub headers: Vec<(String, String)>,
     /// The body, as text.
     pub body: String,
     /// From the start of the request to the end of the answer.
@@ -30,6 +28,12 @@ impl Response {
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body)
             .unwrap_or_else(|error| panic!("not JSON ({error}): {self:?}"))
+    }
+
+    /// The first header of this name (in lower case), if there is one.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.headers.iter().find(|(it, _)| it == name)?;
+        Some(value)
     }
 
     /// Itself, if it has this status; panics and shows the whole answer otherwise.
@@ -73,21 +77,15 @@ pub fn send(method: &str, url: &str, body: Option<&str>) -> Result<Response, ure
         )?,
         None => agent.run(request.body(())?)?,
     };
-    let header = |name| {
-        response
-            .headers()
-            .get(name)?
-            .to_str()
-            .ok()
-            .map(str::to_owned)
-    };
-    let (location, content_type) = (header("location"), header("content-type"));
+    let headers = response.headers().iter().filter_map(|(name, value)| {
+        Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+    });
+    let headers = headers.collect();
     let body = response.body_mut().read_to_string()?;
     let status = response.status().as_u16();
     Ok(Response {
         status,
-        location,
-        content_type,
+        headers,
         body,
         took: begun.elapsed(),
     })
@@ -139,7 +137,7 @@ mod tests {
         );
         let response = post(&url, &json!({"id": "1"})).expect(409);
         assert_eq!(response.json()["no"], 1);
-        assert_eq!(response.content_type.as_deref(), Some("application/json"));
+        assert_eq!(response.header("content-type"), Some("application/json"));
         let request = request.join().unwrap();
         assert!(request.starts_with("POST /it HTTP/1.1\r\n"), "{request}");
         assert!(request.ends_with("{\"id\":\"1\"}"), "{request}");
@@ -150,7 +148,7 @@ mod tests {
         let (url, request) =
             server("HTTP/1.1 303 See Other\r\nlocation: /other\r\ncontent-length: 0\r\n\r\n");
         let response = get(&url).expect(303);
-        assert_eq!(response.location.as_deref(), Some("/other"));
+        assert_eq!(response.header("location"), Some("/other"));
         assert!(request.join().unwrap().starts_with("GET /it HTTP/1.1\r\n"));
     }
 

@@ -5,14 +5,15 @@
 
 mod meter;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
 
-use crate::config::{Config, Settings};
-use crate::daemon::{Before, Daemon};
+use crate::config::{Config, Service, Settings};
+use crate::daemon::{Before, Daemon, Refused};
 use crate::demo;
 use crate::http::Gateway;
 use meter::Meter;
@@ -47,13 +48,10 @@ pub async fn run(
     stop: impl Future<Output = anyhow::Result<()>>,
 ) -> anyhow::Result<String> {
     config.http = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-    let settings = config.defaults.clone();
+    config.services = services(&run, &config.defaults);
     let mut meter = Meter::start(run.warmup);
-    let daemon = Daemon::start(&config).await?;
     let before: Before = Arc::new(|_, _, _| Ok(()));
-    for (name, path, settings) in services(&run, &settings) {
-        daemon.put(&name, &path, settings, &before).await?;
-    }
+    let daemon = Daemon::start(&config, &before, Refused::Ends).await?;
     tokio::pin!(stop);
     loop {
         tokio::select! {
@@ -80,12 +78,13 @@ pub async fn run(
     Ok(line)
 }
 
-/// The services of a workload: name, component, settings.
-fn services(run: &Run, settings: &Settings) -> Vec<(String, PathBuf, Settings)> {
+/// The services of a workload, by name.
+fn services(run: &Run, settings: &Settings) -> BTreeMap<String, Service> {
     if run.workload == "orders" {
         let service = |name: &str| {
             let path = run.components.join(format!("{name}.wasm"));
-            (format!("{}-{name}", run.id), path, settings.clone())
+            let service = Service { component: Some(path), settings: settings.clone() };
+            (format!("{}-{name}", run.id), service)
         };
         return demo::SERVICES.into_iter().map(service).collect();
     }
@@ -93,7 +92,8 @@ fn services(run: &Run, settings: &Settings) -> Vec<(String, PathBuf, Settings)> 
     let mut settings = settings.clone();
     let config = [("workload", &run.workload), ("in", input), ("out", output), ("table", table)];
     settings.config = config.into_iter().map(|(k, v)| (k.to_owned(), v.clone())).collect();
-    vec![(run.id.clone(), run.components.join("tests/bench.wasm"), settings)]
+    let component = Some(run.components.join("tests/bench.wasm"));
+    BTreeMap::from([(run.id.clone(), Service { component, settings })])
 }
 
 /// Rows that all services have read, from the host's own metrics.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::shutdown;
 use crate::config::Config;
-use crate::daemon::{Before, Daemon};
+use crate::daemon::{Before, Daemon, Refused};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -35,11 +35,7 @@ impl Arguments {
         let config = self.config()?;
         let before: Before = Arc::new(|_, _, _| Ok(()));
         tokio::runtime::Runtime::new()?.block_on(async {
-            let mut daemon = Daemon::start(&config).await?;
-            if let Err(error) = daemon.deploy(&config, &before).await {
-                daemon.stop().await?;
-                return Err(error);
-            }
+            let mut daemon = Daemon::start(&config, &before, Refused::Ends).await?;
             daemon.follow(&config, &before);
             shutdown::requested().await?;
             daemon.stop().await
