@@ -5,6 +5,7 @@
 //! as with Apache Kafka; only a request for versions is always answered.
 
 mod admin;
+mod cautious;
 mod cluster;
 mod commits;
 mod configs;
@@ -162,11 +163,13 @@ struct Exchange {
 impl Exchange {
     fn request<Q: Decodable>(&mut self) -> Result<Q, Failure> {
         let (api, version) = (self.api, self.version);
-        Q::decode(&mut self.body, version).map_err(|reason| Failure::Malformed {
-            api,
-            version,
-            reason,
-        })
+        cautious::check::<Q>(&self.body, version)
+            .and_then(|()| Q::decode(&mut self.body, version))
+            .map_err(|reason| Failure::Malformed {
+                api,
+                version,
+                reason,
+            })
     }
 
     fn reply<A: Encodable>(&mut self, answer: &A) -> Result<(), Failure> {
