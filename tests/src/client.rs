@@ -131,39 +131,21 @@ impl Client {
     /// Writes rows in order, and returns when all are acknowledged by the broker.
     #[track_caller]
     pub fn produce(&self, topic: &str, rows: impl IntoIterator<Item = NewRow>) {
+        let writer = self.writer();
+        rows.into_iter().for_each(|row| writer.send(topic, &row));
+        writer.flush();
+    }
+
+    /// A producer that stays connected: for many rows over some time.
+    #[track_caller]
+    pub fn writer(&self) -> Writer {
         let mut config = self.config();
         config
             .set("enable.idempotence", "true")
             .set("linger.ms", "0");
-        let deliveries = Deliveries::default();
-        let producer = BaseProducer::from_config_and_context(&config, deliveries);
+        let producer = BaseProducer::from_config_and_context(&config, Deliveries::default());
         let producer = producer.unwrap_or_else(|error| panic!("a producer: {error}"));
-        let begun = Instant::now();
-        for row in rows {
-            let mut record = record(topic, &row);
-            while let Err((error, back)) = producer.send(record) {
-                let full = error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull);
-                assert!(
-                    full && begun.elapsed() < SOON,
-                    "writing to {topic}: {error}"
-                );
-                producer.poll(Duration::from_millis(10));
-                record = back;
-            }
-        }
-        producer
-            .flush(SOON)
-            .unwrap_or_else(|error| panic!("writing to {topic}: {error}"));
-        let failures = producer
-            .context()
-            .failures
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        assert!(
-            failures.is_empty(),
-            "writing to {topic}: {}",
-            failures.join(", ")
-        );
+        Writer { producer }
     }
 
     /// Every committed row of a topic, as of now: partition by partition, each in order. A
@@ -273,6 +255,45 @@ fn passing(code: RDKafkaErrorCode) -> bool {
             | RDKafkaErrorCode::NotLeaderForPartition
             | RDKafkaErrorCode::UnknownTopicOrPartition
     )
+}
+
+/// Writes rows over one connection. Dropped, it forgets what is not acknowledged: [`Writer::flush`] first.
+pub struct Writer {
+    producer: BaseProducer<Deliveries>,
+}
+
+impl Writer {
+    /// Hands a row to the client, which sends it by itself and in order.
+    #[track_caller]
+    pub fn send(&self, topic: &str, row: &NewRow) {
+        let begun = Instant::now();
+        let mut record = record(topic, row);
+        while let Err((error, back)) = self.producer.send(record) {
+            let full = error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull);
+            assert!(
+                full && begun.elapsed() < SOON,
+                "writing to {topic}: {error}"
+            );
+            self.producer.poll(Duration::from_millis(10));
+            record = back;
+        }
+        self.producer.poll(Duration::ZERO);
+    }
+
+    /// Returns when all rows so far are acknowledged by the broker.
+    #[track_caller]
+    pub fn flush(&self) {
+        self.producer
+            .flush(SOON)
+            .unwrap_or_else(|error| panic!("writing rows: {error}"));
+        let failures = self.producer.context().failures.lock();
+        let failures = failures.unwrap_or_else(PoisonError::into_inner);
+        assert!(
+            failures.is_empty(),
+            "writing rows: {}",
+            failures.join(", ")
+        );
+    }
 }
 
 /// Remembers the rows that a broker refused.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::client::Client;
+use crate::client::{Client, Writer};
 use crate::row::{NewRow, Row};
 use crate::{Broker, Weir, paths, wait};
 
@@ -37,6 +37,7 @@ pub struct Ecosystem {
     pub broker: Broker,
     /// A plain client of it.
     pub client: Client,
+    writer: Writer,
 }
 
 impl Ecosystem {
@@ -53,7 +54,14 @@ impl Ecosystem {
         for topic in TOPICS {
             client.create_topic(topic, 4, &[]);
         }
-        Self { hosts: Vec::new(), broker, client }
+        let writer = client.writer();
+        Self { hosts: Vec::new(), broker, client, writer }
+    }
+
+    /// Returns when all that was written so far is acknowledged by the broker.
+    #[track_caller]
+    pub fn flush(&self) {
+        self.writer.flush();
     }
 
     /// With one host that runs all six services.
@@ -67,6 +75,7 @@ impl Ecosystem {
     /// One more host, with these services; returns when it is ready.
     #[track_caller]
     pub fn host(&mut self, services: &[&str]) -> &mut Weir {
+        self.flush();
         let name = format!("host-{}", self.hosts.len());
         let host = Weir::host(&name, &self.broker.bootstrap());
         let components = host.folder().join("components");
@@ -79,7 +88,8 @@ impl Ecosystem {
     /// Sets the level of a product.
     pub fn stock(&self, product: &str, level: i32) {
         let row = NewRow::new(product, level.to_be_bytes());
-        self.client.produce("warehouse-inventory", [row]);
+        self.writer.send("warehouse-inventory", &row);
+        self.writer.flush();
     }
 
     /// Writes a customer.
@@ -88,20 +98,20 @@ impl Ecosystem {
             "id": id, "firstName": "Franz", "lastName": "Kafka", "email": "franz@example.org",
             "address": "Prague", "level": level,
         });
-        self.client.produce("customers", [NewRow::json(id.to_be_bytes(), &customer)]);
+        self.writer.send("customers", &NewRow::json(id.to_be_bytes(), &customer));
     }
 
     /// Writes a payment of an order.
     pub fn payment(&self, order: &str) {
         let id = format!("payment-{order}");
         let payment = json!({"id": id, "orderId": order, "ccy": "CZK", "amount": 1000.0});
-        self.client.produce("payments", [NewRow::json(id, &payment)]);
+        self.writer.send("payments", &NewRow::json(id, &payment));
     }
 
     /// Writes a row to `orders`, as a plain client does.
     pub fn produce_order(&self, order: &Value) {
         let id = order["id"].as_str().expect("an order has an id").to_owned();
-        self.client.produce("orders", [NewRow::json(id, order)]);
+        self.writer.send("orders", &NewRow::json(id, order));
     }
 
     /// Posts an order to the first host; panics unless the answer is 201.
@@ -164,6 +174,7 @@ impl Ecosystem {
     /// Waits until every service has read all that is in its input topics and committed it.
     #[track_caller]
     pub fn settle(&self, service: &str, topic: &str) {
+        self.flush();
         let rows = self.client.read(topic);
         wait::until(&format!("{service} has read {topic}"), || {
             let committed = self.client.committed(service, topic);

@@ -80,6 +80,7 @@ fn arrive(shop: &mut Ecosystem, random: &mut Random) -> BTreeMap<String, (String
         let due = Duration::from_millis(20) * number as u32;
         std::thread::sleep(due.saturating_sub(started.elapsed()));
     }
+    shop.flush();
     quantities
 }
 
