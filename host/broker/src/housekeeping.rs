@@ -53,8 +53,13 @@ pub(crate) async fn run(shared: std::sync::Arc<Shared>) {
 fn quick(shared: &Shared) -> Result<(), Stopped> {
     shared.change(|state, effects| {
         let now = moment();
-        for group in state.groups.values_mut() {
+        for (id, group) in &mut state.groups {
             group.tick(now, &mut effects.answers);
+            if let Some(saved) = group.take_saved() {
+                effects
+                    .changes
+                    .put(Table::Records, layout::group_key(id), saved);
+            }
         }
         let now = clock();
         for ending in state.coordinator.expel_late(now) {
@@ -209,7 +214,15 @@ fn forget(shared: &Shared) -> Result<(), Stopped> {
                     .delete(Table::Records, layout::offset_key(id, &partition));
             }
         }
-        state.groups.retain(|_, group| !group.is_idle());
+        state.groups.retain(|id, group| {
+            let is_idle = group.is_idle();
+            if is_idle {
+                effects
+                    .changes
+                    .delete(Table::Records, layout::group_key(id));
+            }
+            !is_idle
+        });
         let before = now.saturating_sub(ms(settings.transactional_id_expiration));
         for id in state.coordinator.expire(before) {
             effects
