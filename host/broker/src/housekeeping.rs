@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::code::Code;
 use crate::error::Error;
-use crate::log::compaction::{Change, Plan};
+use crate::log::compaction::{Change, Source, Trouble};
 use crate::log::head::Head;
 use crate::state::shared::{clock, moment};
 use crate::state::{Effects, Shared, State, Stopped, delete_batch, store_batch};
@@ -53,8 +53,13 @@ pub(crate) async fn run(shared: std::sync::Arc<Shared>) {
 fn quick(shared: &Shared) -> Result<(), Stopped> {
     shared.change(|state, effects| {
         let now = moment();
-        for group in state.groups.values_mut() {
+        for (id, group) in &mut state.groups {
             group.tick(now, &mut effects.answers);
+            if let Some(saved) = group.take_saved() {
+                effects
+                    .changes
+                    .put(Table::Records, layout::group_key(id), saved);
+            }
         }
         let now = clock();
         for ending in state.coordinator.expel_late(now) {
@@ -119,40 +124,53 @@ fn compact(shared: &Shared, topic: &str, partition: usize) -> Result<(), Stopped
             .plan(&found.config.rules().compaction, now)?;
         Some((found.id, plan))
     });
-    let Some((id, mut plan)) = planned else {
+    let Some((id, plan)) = planned else {
         return Ok(());
     };
     let index = i32::try_from(partition).expect("partitions are limited");
-    let loaded = plan.load(|base| {
-        shared
-            .store
-            .get(Table::Batches, &layout::batch_key(&[], id, index, base))
-    });
-    loaded.map_err(|error: Error| shared.fail(error))?;
     let upto = plan.upto();
-    match decide(shared, (topic, partition), plan) {
-        Ok(changes) => {
-            shared.change(|state, effects| {
-                apply(state, (topic, id, index), upto, changes, effects);
-            })?;
+    let source = Stored {
+        shared,
+        topic,
+        id,
+        partition,
+        index,
+    };
+    match plan.work(&source) {
+        Ok(changes) => shared.change(|state, effects| {
+            apply(state, (topic, id, index), upto, changes, effects);
+        }),
+        Err(Trouble::Unread(error)) => Err(shared.fail(error)),
+        Err(Trouble::Corrupt(code)) => {
+            tracing::warn!(topic, partition, %code, "a log cannot be compacted");
+            Ok(())
         }
-        Err(code) => tracing::warn!(topic, partition, %code, "a log cannot be compacted"),
     }
-    Ok(())
 }
 
-fn decide(
-    shared: &Shared,
-    (topic, partition): (&str, usize),
-    mut plan: Plan,
-) -> Result<Vec<Change>, Code> {
-    let heads = plan.heads()?;
-    shared.look(|state| {
-        if let Some(log) = state.log(topic, partition) {
-            log.mark_aborted(&mut plan, &heads);
-        }
-    });
-    plan.work()
+/// A log as its compaction sees it, without holding the lock.
+struct Stored<'a> {
+    shared: &'a Shared,
+    topic: &'a str,
+    id: Uuid,
+    partition: usize,
+    index: i32,
+}
+
+impl Source for Stored<'_> {
+    type Error = Error;
+
+    fn read(&self, base: i64) -> Result<Option<Bytes>, Error> {
+        let key = layout::batch_key(&[], self.id, self.index, base);
+        self.shared.store.get(Table::Batches, &key)
+    }
+
+    fn is_aborted(&self, head: &Head) -> bool {
+        self.shared.look(|state| {
+            let log = state.log(self.topic, self.partition);
+            log.is_some_and(|log| log.is_aborted(head))
+        })
+    }
 }
 
 fn apply(
@@ -209,7 +227,15 @@ fn forget(shared: &Shared) -> Result<(), Stopped> {
                     .delete(Table::Records, layout::offset_key(id, &partition));
             }
         }
-        state.groups.retain(|_, group| !group.is_idle());
+        state.groups.retain(|id, group| {
+            let is_idle = group.is_idle();
+            if is_idle {
+                effects
+                    .changes
+                    .delete(Table::Records, layout::group_key(id));
+            }
+            !is_idle
+        });
         let before = now.saturating_sub(ms(settings.transactional_id_expiration));
         for id in state.coordinator.expire(before) {
             effects

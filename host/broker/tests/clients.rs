@@ -309,6 +309,40 @@ fn a_restart_loses_nothing_that_was_answered() {
     broker.stop();
 }
 
+#[test]
+fn members_of_a_group_outlive_a_restart() {
+    let folder = TempDir::new().unwrap();
+    let broker = Running::in_folder(&folder);
+    let client = broker.client();
+    client.create("orders", &[]);
+    let member = client.consumer("shop");
+    member.subscribe(&["orders"]).unwrap();
+    let since = Instant::now();
+    while member.assignment().unwrap().count() == 0 {
+        assert!(since.elapsed() < SOON, "it gets no partition");
+        let _ = member.poll(Duration::from_millis(50));
+    }
+    let described = |client: &Client| {
+        let groups = client
+            .consumer("reader")
+            .fetch_group_list(Some("shop"), SOON)
+            .unwrap();
+        let group = &groups.groups()[0];
+        let ids: Vec<_> = group
+            .members()
+            .iter()
+            .map(|it| it.id().to_owned())
+            .collect();
+        (group.state().to_owned(), ids)
+    };
+    let before = described(&client);
+    assert_eq!((before.0.as_str(), before.1.len()), ("Stable", 1));
+    broker.stop();
+    let broker = Running::in_folder(&folder);
+    assert_eq!(described(&broker.client()), before);
+    broker.stop();
+}
+
 fn leave_a_position(client: &Client, offset: i64) {
     let consumer = client.consumer("shop");
     let mut list = TopicPartitionList::new();

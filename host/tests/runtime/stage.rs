@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tempfile::TempDir;
 use weir_core::functions::Request;
@@ -134,12 +134,16 @@ pub(crate) async fn ask(
         .iter()
         .find(|route| route.method == method && route.path == path);
     let route = route.expect("the route is declared").clone();
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     let request = Request {
         method: method.to_owned(),
         path: path.replace("{id}", id),
         parameters: vec![("id".to_owned(), id.to_owned())],
         body: body.as_bytes().to_vec(),
-        time: 1_700_000_000_000,
+        // Now: the broker deletes rows that are as old as its retention.
+        time: now.as_millis() as i64,
         unique: "00000000000000000000000000000000".to_owned(),
         ..Request::default()
     };

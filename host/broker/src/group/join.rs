@@ -143,6 +143,7 @@ impl Group {
             self.wait(&id, ticket, answers);
             return self.rebalance(join.initial_delay, now, answers);
         }
+        self.is_unsaved = true;
         let mut joined = self.joined(&id);
         if was_leader && join.can_skip_assignment {
             joined.skip_assignment = true;

@@ -10,6 +10,7 @@ mod answers;
 mod join;
 pub(crate) mod offsets;
 mod rebalance;
+mod saved;
 #[cfg(test)]
 mod tests;
 
@@ -98,6 +99,8 @@ pub(crate) struct Group {
     deadline: Option<Instant>,
     /// When a rebalance may end at the earliest.
     not_before: Option<Instant>,
+    /// Its generation or its members differ from what was written down last.
+    is_unsaved: bool,
     /// Committed offsets, and those of open transactions.
     pub(crate) offsets: Offsets,
 }

@@ -128,6 +128,7 @@ impl Group {
     fn become_empty(&mut self) {
         self.generation += 1;
         self.phase = Phase::Empty;
+        self.is_unsaved = true;
         self.protocol = None;
         self.leader = StrBytes::default();
     }
@@ -141,6 +142,7 @@ impl Group {
     ) {
         let mut assignments: HashMap<StrBytes, Bytes> = assignments.into_iter().collect();
         self.phase = Phase::Stable;
+        self.is_unsaved = true;
         for (id, member) in &mut self.members {
             member.assignment = assignments.remove(id).unwrap_or_default();
             if let Some(ticket) = member.syncing.take() {

@@ -280,3 +280,29 @@ fn a_subscription_tells_its_topics_and_a_torn_one_what_it_can() {
     assert_eq!(subscribed(Bytes::from_static(&whole[..16])), ["orders"]);
     assert!(subscribed(Bytes::new()).is_empty());
 }
+
+#[test]
+fn members_go_on_with_their_generation_after_a_restart() {
+    let mut before = settled();
+    let saved = before.group.take_saved().unwrap();
+    assert_eq!(before.group.take_saved(), None, "nothing is written twice");
+    let mut after = story();
+    after.group.restore(&saved, after.now).unwrap();
+    assert_eq!(after.group.generation, before.group.generation);
+    after.beats("a").unwrap();
+    after.sync("b", None, &[]);
+    assert_eq!(after.told(), ["gets right"]);
+    after.passes(SESSION / 2);
+    after.beats("b").unwrap();
+    after.passes(SESSION / 2);
+    assert_eq!(
+        after.beats("b"),
+        Err(Code::RebalanceInProgress),
+        "a was not heard from"
+    );
+    for cut in 1..saved.len() {
+        let mut torn = Group::default();
+        let is_whole = torn.restore(&saved[..cut], after.now).is_ok();
+        assert!(!is_whole || torn.members.len() < 2, "cut at {cut}");
+    }
+}

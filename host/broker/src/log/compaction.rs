@@ -33,7 +33,6 @@ pub(crate) struct Policy {
 #[derive(Debug)]
 struct Planned {
     base: i64,
-    size: u32,
     piece: Piece,
 }
 
@@ -43,8 +42,6 @@ pub(crate) struct Plan {
     start: i64,
     upto: i64,
     batches: Vec<Planned>,
-    /// (producer, first, marker), as [`super::isolation`] has them.
-    aborted: HashSet<i64>,
     delete_before: i64,
 }
 
@@ -66,7 +63,6 @@ impl Log {
             start: self.start,
             upto: border,
             batches: Vec::new(),
-            aborted: HashSet::new(),
             delete_before: now.saturating_sub(policy.delete_retention_ms),
         };
         let (mut all, mut dirty, mut is_late) = (0_u64, 0_u64, false);
@@ -82,7 +78,6 @@ impl Log {
             }
             plan.batches.push(Planned {
                 base: entry.base,
-                size: entry.size,
                 piece: entry.piece(),
             });
         }
@@ -92,22 +87,10 @@ impl Log {
     }
 
     /// Whether a batch belongs to a transaction that was aborted.
-    fn is_aborted(&self, head: &Head) -> bool {
+    pub(crate) fn is_aborted(&self, head: &Head) -> bool {
         head.is_transactional()
             && !head.is_control()
             && self.isolation.is_aborted(head.producer, head.base)
-    }
-
-    /// Marks the batches of `plan` that aborted transactions left.
-    pub(crate) fn mark_aborted(&self, plan: &mut Plan, heads: &HashMap<i64, Head>) {
-        for planned in &plan.batches {
-            if heads
-                .get(&planned.base)
-                .is_some_and(|head| self.is_aborted(head))
-            {
-                plan.aborted.insert(planned.base);
-            }
-        }
     }
 
     /// Carries out what [`Plan::work`] decided, as far as the batches are still there. Returns the
@@ -161,45 +144,18 @@ impl Plan {
         self.upto
     }
 
-    /// Reads the batches of the plan that are not in memory. A batch that is gone by now is left
-    /// out: its log was truncated.
-    pub(crate) fn load<E>(
-        &mut self,
-        mut read: impl FnMut(i64) -> Result<Option<Bytes>, E>,
-    ) -> Result<(), E> {
-        let mut loaded = Vec::with_capacity(self.batches.len());
-        for mut planned in self.batches.drain(..) {
-            if let Piece::Stored(base) = planned.piece {
-                let Some(bytes) = read(base)? else { continue };
-                planned.piece = Piece::Bytes(bytes);
-            }
-            loaded.push(planned);
-        }
-        self.batches = loaded;
-        Ok(())
-    }
-
-    /// The headers of all batches, by base offset.
-    pub(crate) fn heads(&self) -> Result<HashMap<i64, Head>, Code> {
-        self.batches
-            .iter()
-            .map(|planned| Ok((planned.base, planned.head()?)))
-            .collect()
-    }
-
-    /// Decides for each batch what is left of it. Cost: two passes, and memory for all keys.
-    pub(crate) fn work(self) -> Result<Vec<Change>, Code> {
+    /// Decides for each batch what is left of it. Cost: two passes over the log, one batch at a
+    /// time in memory, and all its keys.
+    pub(crate) fn work<S: Source>(self, source: &S) -> Result<Vec<Change>, Trouble<S::Error>> {
         let mut newest: HashMap<Bytes, i64> = HashMap::new();
-        for planned in self
-            .batches
-            .iter()
-            .filter(|planned| !self.aborted.contains(&planned.base))
-        {
-            let head = planned.head()?;
-            if head.is_control() {
+        for planned in &self.batches {
+            let Some((bytes, head)) = planned.read(source)? else {
+                continue;
+            };
+            if head.is_control() || source.is_aborted(&head) {
                 continue;
             }
-            for record in records::of(planned.bytes(), &head)? {
+            for record in records::of(&bytes, &head)? {
                 if let Some(key) = record.key {
                     newest.insert(Bytes::copy_from_slice(&key), record.offset);
                 }
@@ -209,69 +165,94 @@ impl Plan {
         // Producers of whose running transaction a batch is left.
         let mut alive: HashSet<i64> = HashSet::new();
         for planned in &self.batches {
-            let head = planned.head()?;
+            // A batch that is gone by now was truncated.
+            let Some((bytes, head)) = planned.read(source)? else {
+                continue;
+            };
+            let base = planned.base;
             if head.is_control() {
                 let is_needed = alive.remove(&head.producer);
                 if !is_needed && head.max_timestamp < self.delete_before {
-                    changes.push(Change::Drop { base: planned.base });
+                    changes.push(Change::Drop { base });
                 }
-                continue;
+            } else if source.is_aborted(&head) {
+                changes.push(Change::Drop { base });
+            } else {
+                let change = self.change(&bytes, &head, &newest)?;
+                if !matches!(change, Some(Change::Drop { .. })) && head.is_transactional() {
+                    alive.insert(head.producer);
+                }
+                changes.extend(change);
             }
-            let change = self.change(planned, &head, &newest)?;
-            if !matches!(change, Some(Change::Drop { .. })) && head.is_transactional() {
-                alive.insert(head.producer);
-            }
-            changes.extend(change);
         }
         Ok(changes)
     }
 
     fn change(
         &self,
-        planned: &Planned,
+        batch: &Bytes,
         head: &Head,
         newest: &HashMap<Bytes, i64>,
     ) -> Result<Option<Change>, Code> {
-        if self.aborted.contains(&planned.base) {
-            return Ok(Some(Change::Drop { base: planned.base }));
-        }
-        let rows = records::of(planned.bytes(), head)?;
+        let rows = records::of(batch, head)?;
         let stays = |row: &Record| {
-            let is_newest = row
-                .key
-                .as_ref()
-                .is_some_and(|key| newest[key] == row.offset);
+            let newest = row.key.as_ref().and_then(|key| newest.get(key));
             let is_forgotten = row.is_tombstone && row.timestamp < self.delete_before;
-            row.offset >= self.start && is_newest && !is_forgotten
+            row.offset >= self.start && newest == Some(&row.offset) && !is_forgotten
         };
         let kept: Vec<&Record> = rows.iter().filter(|row| stays(row)).collect();
+        let base = head.base;
         if kept.len() == rows.len() {
             return Ok(None);
         }
         if kept.is_empty() {
-            return Ok(Some(Change::Drop { base: planned.base }));
+            return Ok(Some(Change::Drop { base }));
         }
-        let batch = records::with_only(planned.bytes(), head, &kept)?;
-        if batch.len() > planned.size as usize {
-            return Ok(None);
-        }
-        Ok(Some(Change::Rewrite {
-            base: planned.base,
-            batch,
+        let rewritten = records::with_only(batch, head, &kept)?;
+        let is_smaller = rewritten.len() <= batch.len();
+        Ok(is_smaller.then_some(Change::Rewrite {
+            base,
+            batch: rewritten,
         }))
     }
 }
 
-impl Planned {
-    fn bytes(&self) -> &Bytes {
-        match &self.piece {
-            Piece::Bytes(bytes) => bytes,
-            Piece::Stored(base) => unreachable!("the batch at {base} was not loaded"),
-        }
-    }
+/// What the work needs to see.
+pub(crate) trait Source {
+    /// Why a batch cannot be read.
+    type Error;
 
-    fn head(&self) -> Result<Head, Code> {
-        Head::parse(self.bytes())
+    /// The bytes of a stored batch; none if it is gone.
+    fn read(&self, base: i64) -> Result<Option<Bytes>, Self::Error>;
+
+    /// Whether a batch belongs to a transaction that was aborted.
+    fn is_aborted(&self, head: &Head) -> bool;
+}
+
+/// Why a log cannot be compacted.
+#[derive(Debug)]
+pub(crate) enum Trouble<E> {
+    /// A batch is not what it should be.
+    Corrupt(Code),
+    /// A batch cannot be read.
+    Unread(E),
+}
+
+impl<E> From<Code> for Trouble<E> {
+    fn from(code: Code) -> Self {
+        Self::Corrupt(code)
+    }
+}
+
+impl Planned {
+    fn read<S: Source>(&self, source: &S) -> Result<Option<(Bytes, Head)>, Trouble<S::Error>> {
+        let bytes = match &self.piece {
+            Piece::Bytes(bytes) => Some(bytes.clone()),
+            Piece::Stored(base) => source.read(*base).map_err(Trouble::Unread)?,
+        };
+        let Some(bytes) = bytes else { return Ok(None) };
+        let head = Head::parse(&bytes)?;
+        Ok(Some((bytes, head)))
     }
 }
 
@@ -288,18 +269,27 @@ mod tests {
         delete_retention_ms: 1000,
     };
 
+    impl Source for Log {
+        type Error = ();
+
+        fn read(&self, _: i64) -> Result<Option<Bytes>, ()> {
+            Err(())
+        }
+
+        fn is_aborted(&self, head: &Head) -> bool {
+            Log::is_aborted(self, head)
+        }
+    }
+
     /// Compacts all but what comes last, and tells what is left: `key@offset`.
     fn compacted(test: &mut TestLog, now: i64) -> String {
         test.now = now;
         test.rolling.ms = -1;
         test.add(batch().at(now).row("last", Some("")));
         test.rolling.ms = 1 << 40;
-        if let Some(mut plan) = test.log.plan(&EAGER, now) {
-            plan.load(|_| Err(Code::UnknownServerError)).unwrap();
-            let heads = plan.heads().unwrap();
-            test.log.mark_aborted(&mut plan, &heads);
+        if let Some(plan) = test.log.plan(&EAGER, now) {
             let upto = plan.upto();
-            let changes = plan.work().unwrap();
+            let changes = plan.work(&test.log).unwrap();
             test.log
                 .apply(upto, changes, |bytes| Kept::Here(bytes.clone()));
         }

@@ -124,5 +124,8 @@ fn delete_group(state: &mut State, id: &str, effects: &mut Effects) -> Result<()
             .delete(Table::Records, layout::offset_key(id, partition));
     }
     state.groups.remove(id);
+    effects
+        .changes
+        .delete(Table::Records, layout::group_key(id));
     Ok(())
 }

@@ -34,6 +34,7 @@ pub(super) async fn join(
                     .entry(request.group_id.to_string())
                     .or_default();
                 group.join(join, ticket, moment(), &mut effects.answers);
+                state.save_group(&request.group_id, effects);
             })?;
             answer.await.map_err(|_| Stopped)?
         }
@@ -145,6 +146,7 @@ pub(super) async fn sync(
         let instance = request.group_instance_id.as_ref();
         let who = (&request.member_id, instance, request.generation_id);
         group.sync(who, assignments, ticket, moment(), &mut effects.answers);
+        state.save_group(&request.group_id, effects);
         protocol
     })?;
     let result = answer.await.map_err(|_| Stopped)?;
@@ -202,7 +204,9 @@ pub(super) fn leave(
             };
             (member, instance, number(&result))
         });
-        results.collect::<Vec<_>>()
+        let results = results.collect::<Vec<_>>();
+        state.save_group(&request.group_id, effects);
+        results
     })?;
     let answer = LeaveGroupResponse::default();
     if call.version < 3 {

@@ -144,6 +144,7 @@ impl State {
     ) -> Uuid {
         let mut topic = Topic::new(Uuid::new_v4(), config, partitions);
         topic.opens = opens;
+        topic.swept = opens;
         let id = topic.id;
         self.topics.insert(name.to_owned(), topic);
         self.save_topic(name, effects);
@@ -219,6 +220,16 @@ impl State {
         save_offset(group, &partition, &committed, &mut effects.changes);
         let group = self.groups.entry(group.to_owned()).or_default();
         group.offsets.commit(partition, committed);
+    }
+
+    /// Writes down a group whose members changed.
+    pub(crate) fn save_group(&mut self, id: &str, effects: &mut Effects) {
+        let saved = self.groups.get_mut(id).and_then(Group::take_saved);
+        if let Some(saved) = saved {
+            effects
+                .changes
+                .put(Table::Records, layout::group_key(id), saved);
+        }
     }
 
     /// Writes down a transaction that changed.

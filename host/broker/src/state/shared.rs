@@ -166,3 +166,52 @@ pub(crate) fn clock() -> i64 {
 pub(crate) fn moment() -> Instant {
     Instant::now()
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::storage::{Changes, See, Table};
+
+    /// A storage whose disk is full.
+    struct Full;
+
+    impl Store for Full {
+        fn is_durable(&self) -> bool {
+            true
+        }
+
+        fn write(&self, changes: &Changes) -> Result<(), Error> {
+            if changes.is_empty() {
+                return Ok(());
+            }
+            let reason = "no space left on device".to_owned();
+            Err(Error::Folder {
+                folder: "data".into(),
+                reason,
+            })
+        }
+
+        fn get(&self, _: Table, _: &[u8]) -> Result<Option<Bytes>, Error> {
+            Ok(None)
+        }
+
+        fn scan(&self, _: Table, _: &[u8], _: See<'_>) -> Result<(), Error> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_stored_is_not_answered_and_ends_the_broker() {
+        let state = State::new(Uuid::nil());
+        let shared = Shared::new(state, Box::new(Full), Settings::default());
+        assert!(shared.change(|_, _| ()).is_ok(), "nothing is to be stored");
+        assert!(shared.change(State::new_producer).is_err());
+        assert!(*shared.end.borrow());
+        let why = shared.failure().unwrap().to_string();
+        assert!(why.ends_with("no space left on device"), "{why}");
+        assert!(shared.change(|_, _| ()).is_err(), "it stays so");
+    }
+}

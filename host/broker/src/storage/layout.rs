@@ -21,6 +21,8 @@ pub(crate) const STARTS: &[u8] = b"s";
 /// The headers of batches.
 pub(crate) const HEADS: &[u8] = b"h";
 pub(crate) const OFFSETS: &[u8] = b"o";
+/// Members of groups.
+pub(crate) const GROUPS: &[u8] = b"g";
 pub(crate) const TRANSACTIONS: &[u8] = b"x";
 
 /// The key of a topic.
@@ -51,6 +53,11 @@ pub(crate) fn offset_key(group: &str, (topic, partition): &Partition) -> Vec<u8>
     put_text(&mut key, topic);
     key.put_i32(*partition);
     key
+}
+
+/// The key of a group's members.
+pub(crate) fn group_key(group: &str) -> Vec<u8> {
+    [GROUPS, group.as_bytes()].concat()
 }
 
 /// The key of a transaction.

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::log::head::Head;
 use crate::log::{Kept, Log};
 use crate::state::State;
+use crate::state::shared::moment;
 use crate::topic::{Config, Topic};
 use crate::txn;
 
@@ -23,7 +24,7 @@ pub(crate) fn recover(store: &dyn Store, now: i64) -> Result<State, Error> {
     if !store.is_durable() {
         return Ok(state);
     }
-    topics(store, &mut state)?;
+    topics(store, &mut state, now)?;
     let names: HashMap<Uuid, String> = state
         .topics
         .iter()
@@ -32,6 +33,7 @@ pub(crate) fn recover(store: &dyn Store, now: i64) -> Result<State, Error> {
     starts(store, &mut state, &names)?;
     batches(store, &mut state, &names, now)?;
     offsets(store, &mut state)?;
+    groups(store, &mut state)?;
     transactions(store, &mut state)?;
     if let Some(value) = store.get(Table::Records, layout::PRODUCER_KEY)? {
         let last = value
@@ -67,10 +69,11 @@ fn cluster(store: &dyn Store) -> Result<Uuid, Error> {
     Ok(id)
 }
 
-fn topics(store: &dyn Store, state: &mut State) -> Result<(), Error> {
+fn topics(store: &dyn Store, state: &mut State, now: i64) -> Result<(), Error> {
     store.scan(Table::Records, layout::TOPICS, &mut |key, value| {
         let name = String::from_utf8_lossy(&key[layout::TOPICS.len()..]).into_owned();
-        let topic = topic(value).map_err(|_| unreadable(&format!("topic `{name}`")))?;
+        let mut topic = topic(value).map_err(|_| unreadable(&format!("topic `{name}`")))?;
+        topic.swept = now;
         state.topics.insert(name, topic);
         Ok(())
     })
@@ -171,6 +174,15 @@ fn offsets(store: &dyn Store, state: &mut State) -> Result<(), Error> {
             .offsets
             .commit(partition, committed);
         Ok(())
+    })
+}
+
+fn groups(store: &dyn Store, state: &mut State) -> Result<(), Error> {
+    store.scan(Table::Records, layout::GROUPS, &mut |key, value| {
+        let id = String::from_utf8_lossy(&key[layout::GROUPS.len()..]).into_owned();
+        let bad = |_| unreadable(&format!("group `{id}`"));
+        let group = state.groups.entry(id.clone()).or_default();
+        group.restore(value, moment()).map_err(bad)
     })
 }
 
