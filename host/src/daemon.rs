@@ -45,7 +45,11 @@ pub enum Refused {
 
 impl Daemon {
     /// Starts a host with the components that the configuration names, then serves HTTP: whoever gets an answer finds all routes.
-    pub async fn start(config: &Config, before: &Before, refused: Refused) -> anyhow::Result<Daemon> {
+    pub async fn start(
+        config: &Config,
+        before: &Before,
+        refused: Refused,
+    ) -> anyhow::Result<Daemon> {
         let listener = TcpListener::bind(config.http)
             .await
             .with_context(|| format!("HTTP cannot listen on {}", config.http))?;
@@ -56,7 +60,10 @@ impl Daemon {
             cluster: config.cluster.clone(),
             kafka,
             state: config.state.clone(),
-            address: config.advertise.clone().unwrap_or_else(|| address.to_string()),
+            address: config
+                .advertise
+                .clone()
+                .unwrap_or_else(|| address.to_string()),
             memory: MemorySettings::default(),
             engine: EngineOptions::default(),
         };
@@ -70,10 +77,17 @@ impl Daemon {
                 }
             }
         }
-        let limits = http::Options { max_body_bytes: config.max_body_bytes, ..http::Options::default() };
+        let limits = http::Options {
+            max_body_bytes: config.max_body_bytes,
+            ..http::Options::default()
+        };
         let server = Server::start(listener, Arc::clone(&host), limits)?;
         tracing::info!(http = %address, brokers = config.brokers, "weir runs");
-        Ok(Daemon { host, server, watching: None })
+        Ok(Daemon {
+            host,
+            server,
+            watching: None,
+        })
     }
 
     /// Where HTTP listens.
@@ -172,10 +186,16 @@ async fn follow(host: Arc<Host>, config: Config, before: Before) {
         .filter_map(|(name, service)| Some((service.component.clone()?, name.clone())))
         .collect();
     let mut folders: Vec<(Folder, bool)> = Vec::new();
-    folders.extend(config.components.as_deref().map(|path| (Folder::new(path), true)));
+    folders.extend(
+        config
+            .components
+            .as_deref()
+            .map(|path| (Folder::new(path), true)),
+    );
     let parents = named.keys().filter_map(|path| path.parent());
-    let others: std::collections::BTreeSet<_> =
-        parents.filter(|parent| config.components.as_deref() != Some(*parent)).collect();
+    let others: std::collections::BTreeSet<_> = parents
+        .filter(|parent| config.components.as_deref() != Some(*parent))
+        .collect();
     folders.extend(others.into_iter().map(|path| (Folder::new(path), false)));
     for (folder, _) in &mut folders {
         let _ = folder.first_look();

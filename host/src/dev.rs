@@ -20,8 +20,14 @@ pub const PARTITIONS: u32 = 4;
 /// Starts the embedded broker, in memory or in a folder.
 pub async fn broker(listen: SocketAddr, data: Option<PathBuf>) -> anyhow::Result<Broker> {
     let storage = data.map_or(Storage::Memory, Storage::Folder);
-    let config = weir_broker::Config { listen, storage, settings: BrokerSettings::default() };
-    let broker = Broker::start(config).await.context("starting the embedded broker")?;
+    let config = weir_broker::Config {
+        listen,
+        storage,
+        settings: BrokerSettings::default(),
+    };
+    let broker = Broker::start(config)
+        .await
+        .context("starting the embedded broker")?;
     tracing::info!("{}", broker.start_line());
     Ok(broker)
 }
@@ -29,7 +35,9 @@ pub async fn broker(listen: SocketAddr, data: Option<PathBuf>) -> anyhow::Result
 /// Makes the topics that a component names and that are not there, before it is deployed.
 pub fn topics_made(brokers: &str) -> anyhow::Result<Before> {
     let cluster = Cluster::connect(KafkaSettings::new(brokers))?;
-    Ok(Arc::new(move |name, path, settings| make_topics(&cluster, name, path, settings)))
+    Ok(Arc::new(move |name, path, settings| {
+        make_topics(&cluster, name, path, settings)
+    }))
 }
 
 fn make_topics(

@@ -46,7 +46,11 @@ pub enum Change {
 impl Folder {
     /// The folder, not looked at yet.
     pub fn new(path: &Path) -> Folder {
-        Folder { path: path.to_owned(), taken: BTreeMap::new(), seen: BTreeMap::new() }
+        Folder {
+            path: path.to_owned(),
+            taken: BTreeMap::new(),
+            seen: BTreeMap::new(),
+        }
     }
 
     /// What is there now, without waiting for a second look: for the start.
@@ -63,7 +67,10 @@ impl Folder {
             if self.seen.get(name) == Some(stamp) && self.taken.get(name) != Some(stamp) {
                 self.taken.insert(name.clone(), *stamp);
                 let path = self.path.join(format!("{name}.wasm"));
-                changes.push(Change::Put { name: name.clone(), path });
+                changes.push(Change::Put {
+                    name: name.clone(),
+                    path,
+                });
             }
         }
         // Gone from two looks: a rename over the file may hide it for a moment.
@@ -81,11 +88,18 @@ impl Folder {
         let mut found = BTreeMap::new();
         for entry in std::fs::read_dir(&self.path)? {
             let path = entry?.path();
-            let is_component = path.extension().is_some_and(|extension| extension == "wasm");
-            let Some(name) = path.file_stem().and_then(|stem| stem.to_str()) else { continue };
+            let is_component = path
+                .extension()
+                .is_some_and(|extension| extension == "wasm");
+            let Some(name) = path.file_stem().and_then(|stem| stem.to_str()) else {
+                continue;
+            };
             // A file may be gone by now.
             if let (true, Ok(facts)) = (is_component, std::fs::metadata(&path)) {
-                let stamp = Stamp { length: facts.len(), modified: facts.modified()? };
+                let stamp = Stamp {
+                    length: facts.len(),
+                    modified: facts.modified()?,
+                };
                 found.insert(name.to_owned(), stamp);
             }
         }
@@ -100,7 +114,10 @@ mod tests {
     use super::*;
 
     fn put(path: &Path, name: &str) -> Change {
-        Change::Put { name: name.to_owned(), path: path.join(format!("{name}.wasm")) }
+        Change::Put {
+            name: name.to_owned(),
+            path: path.join(format!("{name}.wasm")),
+        }
     }
 
     #[test]
@@ -130,7 +147,12 @@ mod tests {
         folder.first_look().unwrap();
         std::fs::remove_file(path.join("a.wasm")).unwrap();
         assert_eq!(folder.look().unwrap(), []);
-        assert_eq!(folder.look().unwrap(), [Change::Removed { name: "a".to_owned() }]);
+        assert_eq!(
+            folder.look().unwrap(),
+            [Change::Removed {
+                name: "a".to_owned()
+            }]
+        );
         assert_eq!(folder.look().unwrap(), []);
     }
 }

@@ -11,7 +11,9 @@ use crate::wasm::{self, Component, Engine, EngineOptions, Limits};
 
 /// The name that a service has by its file: `inventory.wasm` is `inventory`.
 pub fn service_name(file: &Path) -> String {
-    let stem = file.file_stem().map(|stem| stem.to_string_lossy().replace('_', "-"));
+    let stem = file
+        .file_stem()
+        .map(|stem| stem.to_string_lossy().replace('_', "-"));
     stem.unwrap_or_else(|| "service".to_owned())
 }
 
@@ -57,10 +59,13 @@ pub fn report(
             text.push('\n');
         }
     };
-    let stores = topology.stores().iter().map(|store| match store.changelog.topic() {
-        Some(topic) => format!("{} (changelog {topic})", store.name),
-        None => format!("{} (no changelog)", store.name),
-    });
+    let stores = topology
+        .stores()
+        .iter()
+        .map(|store| match store.changelog.topic() {
+            Some(topic) => format!("{} (changelog {topic})", store.name),
+            None => format!("{} (no changelog)", store.name),
+        });
     section("Stores", stores.collect());
     let topics = [
         ("reads", topology.source_topics()),
@@ -69,12 +74,15 @@ pub fn report(
         ("makes", topology.repartition_topics()),
     ];
     let topics = topics.iter().flat_map(|(verb, topics)| {
-        topics.iter().map(move |topic| format!("{verb:<12} {topic}"))
+        topics
+            .iter()
+            .map(move |topic| format!("{verb:<12} {topic}"))
     });
     section("Topics", topics.collect());
-    let routes = topology.routes().iter().map(|route| {
-        format!("{:<6} {}", route.method, route.path)
-    });
+    let routes = topology
+        .routes()
+        .iter()
+        .map(|route| format!("{:<6} {}", route.method, route.path));
     section("Routes", routes.collect());
     section("Imports", component.imports().to_vec());
     Ok(text)

@@ -288,11 +288,7 @@ impl Writer {
             .unwrap_or_else(|error| panic!("writing rows: {error}"));
         let failures = self.producer.context().failures.lock();
         let failures = failures.unwrap_or_else(PoisonError::into_inner);
-        assert!(
-            failures.is_empty(),
-            "writing rows: {}",
-            failures.join(", ")
-        );
+        assert!(failures.is_empty(), "writing rows: {}", failures.join(", "));
     }
 }
 

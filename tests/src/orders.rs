@@ -10,8 +10,14 @@ use crate::row::{NewRow, Row};
 use crate::{Broker, Weir, paths, wait};
 
 /// The six services.
-pub const SERVICES: [&str; 6] =
-    ["orders", "order-details", "inventory", "fraud", "validations", "email"];
+pub const SERVICES: [&str; 6] = [
+    "orders",
+    "order-details",
+    "inventory",
+    "fraud",
+    "validations",
+    "email",
+];
 
 /// The topics that they declare, without the internal ones.
 pub const TOPICS: [&str; 12] = [
@@ -55,7 +61,12 @@ impl Ecosystem {
             client.create_topic(topic, 4, &[]);
         }
         let writer = client.writer();
-        Self { hosts: Vec::new(), broker, client, writer }
+        Self {
+            hosts: Vec::new(),
+            broker,
+            client,
+            writer,
+        }
     }
 
     /// Returns when all that was written so far is acknowledged by the broker.
@@ -98,7 +109,8 @@ impl Ecosystem {
             "id": id, "firstName": "Franz", "lastName": "Kafka", "email": "franz@example.org",
             "address": "Prague", "level": level,
         });
-        self.writer.send("customers", &NewRow::json(id.to_be_bytes(), &customer));
+        self.writer
+            .send("customers", &NewRow::json(id.to_be_bytes(), &customer));
     }
 
     /// Writes a payment of an order.
@@ -125,7 +137,10 @@ impl Ecosystem {
     pub fn decision(&self, id: &str) -> String {
         let path = format!("/v1/orders/{id}/validated?timeout=60000");
         let order = self.hosts[0].get(&path).expect(200).json();
-        order["state"].as_str().expect("an order has a state").to_owned()
+        order["state"]
+            .as_str()
+            .expect("an order has a state")
+            .to_owned()
     }
 
     /// The answers of one check, as "order RESULT", in the order of ids; waits until there are `count` of them.
@@ -162,9 +177,10 @@ impl Ecosystem {
     pub fn numbers(&self, changelog: &str) -> std::collections::BTreeMap<String, u32> {
         let mut numbers = std::collections::BTreeMap::new();
         for row in self.client.read(changelog) {
-            let number = row.value.as_deref().map(|bytes| {
-                u32::from_be_bytes(bytes.try_into().expect("a u32 is four bytes"))
-            });
+            let number = row
+                .value
+                .as_deref()
+                .map(|bytes| u32::from_be_bytes(bytes.try_into().expect("a u32 is four bytes")));
             numbers.insert(row.key_text().to_owned(), number.unwrap_or(0));
         }
         numbers.retain(|_, number| *number != 0);
@@ -194,7 +210,10 @@ pub fn install(folder: &PathBuf, services: &[&str]) {
         let from = paths::component(service);
         let to = folder.join(format!("{service}.wasm"));
         if let Err(error) = std::fs::copy(&from, &to) {
-            panic!("no component {} ({error}): run `cargo xtask guests`", from.display());
+            panic!(
+                "no component {} ({error}): run `cargo xtask guests`",
+                from.display()
+            );
         }
     }
 }

@@ -11,7 +11,9 @@ pub struct Random {
 impl Random {
     /// From the environment's `SEED`, or else from the clock; prints which.
     pub fn from_environment() -> Self {
-        let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
+        let seed = std::env::var("SEED")
+            .ok()
+            .and_then(|seed| seed.parse().ok());
         let seed = seed.unwrap_or_else(|| {
             let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
             now.map_or(0, |now| now.as_nanos() as u64)

@@ -46,7 +46,12 @@ fn survive_kills(hosts: usize) {
     wait::within(Duration::from_secs(180), || {
         (decided(&shop.client.read("orders")).len() == ORDERS).then_some(())
     })
-    .unwrap_or_else(|| panic!("only {} decided", decided(&shop.client.read("orders")).len()));
+    .unwrap_or_else(|| {
+        panic!(
+            "only {} decided",
+            decided(&shop.client.read("orders")).len()
+        )
+    });
     // Whatever would be written twice has time to be.
     std::thread::sleep(Duration::from_secs(3));
 
@@ -90,7 +95,10 @@ fn decided(orders: &[Row]) -> BTreeMap<String, Vec<String>> {
     for row in orders {
         let state = row.json()["state"].as_str().unwrap_or("?").to_owned();
         if state != "CREATED" {
-            decisions.entry(row.key_text().to_owned()).or_default().push(state);
+            decisions
+                .entry(row.key_text().to_owned())
+                .or_default()
+                .push(state);
         }
     }
     decisions
@@ -98,13 +106,20 @@ fn decided(orders: &[Row]) -> BTreeMap<String, Vec<String>> {
 
 fn nothing_is_doubled(shop: &Ecosystem) {
     for (order, decisions) in decided(&shop.client.read("orders")) {
-        assert_eq!(decisions.len(), 1, "order {order} was decided {decisions:?}");
+        assert_eq!(
+            decisions.len(),
+            1,
+            "order {order} was decided {decisions:?}"
+        );
     }
     let answers = shop.client.read("order-validations");
-    once("order-validations", answers.iter().map(|row| {
-        let answer = row.json();
-        format!("{} {}", answer["orderId"], answer["checkType"])
-    }));
+    once(
+        "order-validations",
+        answers.iter().map(|row| {
+            let answer = row.json();
+            format!("{} {}", answer["orderId"], answer["checkType"])
+        }),
+    );
     assert_eq!(answers.len(), 3 * ORDERS, "three answers an order");
     for topic in ["orders-enriched", "email-outbox"] {
         let rows = shop.client.read(topic);
@@ -137,5 +152,8 @@ fn reservations_are_those_of_validated_orders(
         (reserved == expected).then_some(reserved)
     });
     let found = reserved.unwrap_or_else(|| shop.numbers("inventory-reserved-changelog"));
-    assert_eq!(found, expected, "what is reserved, and what validated orders asked for");
+    assert_eq!(
+        found, expected,
+        "what is reserved, and what validated orders asked for"
+    );
 }

@@ -81,7 +81,9 @@ fn scenario_5_an_order_that_never_comes_times_out() {
     let shop = Ecosystem::start();
     shop.hosts[0].get("/v1/orders/nobody?timeout=0").expect(404);
     let asked = Instant::now();
-    shop.hosts[0].get("/v1/orders/nobody?timeout=100").expect(504);
+    shop.hosts[0]
+        .get("/v1/orders/nobody?timeout=100")
+        .expect(504);
     let waited = asked.elapsed();
     let about = Duration::from_millis(100)..Duration::from_millis(1500);
     assert!(about.contains(&waited), "waited {waited:?}");
@@ -118,12 +120,15 @@ fn scenario_7_stock_is_reserved_order_by_order() {
         shop.produce_order(&order);
         shop.answers("INVENTORY_CHECK", count);
     }
-    assert_eq!(shop.answers("INVENTORY_CHECK", 3), ["0 PASS", "1 PASS", "2 FAIL"]);
+    assert_eq!(
+        shop.answers("INVENTORY_CHECK", 3),
+        ["0 PASS", "1 PASS", "2 FAIL"]
+    );
     let reserved = shop.numbers("inventory-reserved-changelog");
-    assert_eq!(reserved.into_iter().collect::<Vec<_>>(), [
-        ("JUMPERS".to_owned(), 1),
-        ("UNDERPANTS".to_owned(), 3)
-    ]);
+    assert_eq!(
+        reserved.into_iter().collect::<Vec<_>>(),
+        [("JUMPERS".to_owned(), 1), ("UNDERPANTS".to_owned(), 3)]
+    );
 }
 
 #[test]
@@ -144,8 +149,9 @@ fn scenario_8_a_customer_who_spends_too_much_fails() {
         shop.produce_order(order);
         shop.answers("FRAUD_CHECK", index + 1);
     }
-    let expected =
-        ["0 PASS", "1 PASS", "2 PASS", "3 PASS", "4 FAIL", "5 PASS", "6 FAIL", "7 FAIL"];
+    let expected = [
+        "0 PASS", "1 PASS", "2 PASS", "3 PASS", "4 FAIL", "5 PASS", "6 FAIL", "7 FAIL",
+    ];
     assert_eq!(shop.answers("FRAUD_CHECK", 8), expected);
 }
 
@@ -161,7 +167,10 @@ fn scenario_9_details_are_checked_once_also_over_a_restart() {
     shop.hosts[0].start_again();
     shop.hosts[0].wait_until_ready();
     shop.produce_order(&order("2", 0, "JUMPERS", 1, 75.0));
-    assert_eq!(shop.answers("ORDER_DETAILS_CHECK", 3), ["0 PASS", "1 FAIL", "2 PASS"]);
+    assert_eq!(
+        shop.answers("ORDER_DETAILS_CHECK", 3),
+        ["0 PASS", "1 FAIL", "2 PASS"]
+    );
 }
 
 #[test]
@@ -197,7 +206,9 @@ fn scenario_13_one_check_three_times_decides_nothing() {
     assert_eq!(shop.decisions("0"), [""; 0]);
     answer(&shop, "0", "INVENTORY_CHECK", "PASS");
     answer(&shop, "0", "ORDER_DETAILS_CHECK", "PASS");
-    wait::until("it is decided", || (!shop.decisions("0").is_empty()).then_some(()));
+    wait::until("it is decided", || {
+        (!shop.decisions("0").is_empty()).then_some(())
+    });
     assert_eq!(shop.decisions("0"), ["VALIDATED"]);
 }
 
@@ -217,7 +228,9 @@ fn scenario_11_one_mail_for_an_order_that_is_validated_and_paid() {
     shop.produce_order(&validated);
     shop.payment("0");
     shop.host(&["email"]);
-    let mails = shop.client.read_until("email-outbox", |rows| !rows.is_empty());
+    let mails = shop
+        .client
+        .read_until("email-outbox", |rows| !rows.is_empty());
     assert_eq!(mails.len(), 1);
     assert_eq!(mails[0].key_text(), "0");
     let gold = shop.client.read_until("gold", |rows| !rows.is_empty());
@@ -247,10 +260,18 @@ fn scenario_14_a_hundred_wait_for_one_order() {
 fn scenario_15_a_validator_that_is_away_only_makes_it_later() {
     let mut shop = Ecosystem::prepare();
     shop.stock("JUMPERS", 10);
-    shop.host(&["orders", "order-details", "inventory", "validations", "email"]);
+    shop.host(&[
+        "orders",
+        "order-details",
+        "inventory",
+        "validations",
+        "email",
+    ]);
     shop.settle("inventory", "warehouse-inventory");
     shop.post(&order("1", 2, "JUMPERS", 1, 1.0));
-    shop.hosts[0].get("/v1/orders/1/validated?timeout=2000").expect(504);
+    shop.hosts[0]
+        .get("/v1/orders/1/validated?timeout=2000")
+        .expect(504);
     shop.host(&["fraud"]);
     assert_eq!(shop.decision("1"), "VALIDATED");
 }
@@ -263,7 +284,9 @@ fn scenario_16_an_order_that_fails_gives_its_reservation_back() {
     shop.post(&order("too-dear", 2, "JUMPERS", 50, 75.0));
     assert_eq!(shop.decision("too-dear"), "FAILED");
     wait::until("the reservation is given back", || {
-        shop.numbers("inventory-reserved-changelog").is_empty().then_some(())
+        shop.numbers("inventory-reserved-changelog")
+            .is_empty()
+            .then_some(())
     });
     shop.post(&order("modest", 3, "JUMPERS", 50, 1.0));
     assert_eq!(shop.decision("modest"), "VALIDATED");

@@ -19,7 +19,13 @@ fn scenario_17_a_validator_is_replaced_under_load() {
 
     let started = Instant::now();
     for number in 0..ORDERS {
-        shop.produce_order(&order(&format!("s{number}"), number as i64, "JUMPERS", 1, 1.0));
+        shop.produce_order(&order(
+            &format!("s{number}"),
+            number as i64,
+            "JUMPERS",
+            1,
+            1.0,
+        ));
         if number == ORDERS / 2 {
             // Written beside it and renamed, as a deployment does: never half a file.
             let new = components.join("order-details.new");
@@ -30,10 +36,18 @@ fn scenario_17_a_validator_is_replaced_under_load() {
         std::thread::sleep(due.saturating_sub(started.elapsed()));
     }
     wait::until("the new version answers", || {
-        shop.produce_order(&order(&weir_tests::orders::fresh_id(), 1, "JUMPERS", 1, 1.0));
+        shop.produce_order(&order(
+            &weir_tests::orders::fresh_id(),
+            1,
+            "JUMPERS",
+            1,
+            1.0,
+        ));
         std::thread::sleep(Duration::from_millis(200));
         let rows = shop.client.read("order-validations");
-        rows.iter().any(|row| row.json()["checkedBy"] == "version 2").then_some(())
+        rows.iter()
+            .any(|row| row.json()["checkedBy"] == "version 2")
+            .then_some(())
     });
 
     let mut latest = Vec::new();
@@ -52,12 +66,18 @@ fn scenario_17_a_validator_is_replaced_under_load() {
         latest.push(decided[0].timestamp_ms);
     }
     let answers = shop.client.read("order-validations");
-    let details = answers.iter().filter(|row| row.json()["checkType"] == "ORDER_DETAILS_CHECK");
+    let details = answers
+        .iter()
+        .filter(|row| row.json()["checkType"] == "ORDER_DETAILS_CHECK");
     let mut checked: Vec<_> = details.map(|row| row.key_text().to_owned()).collect();
     let all = checked.len();
     checked.sort();
     checked.dedup();
     assert_eq!(checked.len(), all, "no order is checked twice");
     let log = shop.hosts[0].child().log();
-    assert_eq!(log.matches("swapped").count(), 1, "one swap, and no restart: {log}");
+    assert_eq!(
+        log.matches("swapped").count(),
+        1,
+        "one swap, and no restart: {log}"
+    );
 }

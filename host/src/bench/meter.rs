@@ -22,14 +22,25 @@ struct Mark {
 
 impl Mark {
     fn now(rows: u64) -> Mark {
-        Mark { at: Instant::now(), cpu: cpu(), rows }
+        Mark {
+            at: Instant::now(),
+            cpu: cpu(),
+            rows,
+        }
     }
 }
 
 impl Meter {
     pub(super) fn start(warmup: u64) -> Meter {
         let last = Mark::now(0);
-        Meter { warmup, began: Instant::now(), first: None, start: None, last, rows: 0 }
+        Meter {
+            warmup,
+            began: Instant::now(),
+            first: None,
+            start: None,
+            last,
+            rows: 0,
+        }
     }
 
     /// Takes the number of rows so far; how long it has been the same.
@@ -51,7 +62,9 @@ impl Meter {
         let records = self.last.rows.saturating_sub(start.rows);
         let wall = (self.last.at - start.at).as_secs_f64().max(1e-9);
         let cpu_s = (self.last.cpu - start.cpu).as_secs_f64().max(1e-9);
-        let startup = self.first.map_or(Duration::ZERO, |first| first.at - self.began);
+        let startup = self
+            .first
+            .map_or(Duration::ZERO, |first| first.at - self.began);
         let n = records as f64;
         serde_json::json!({
             "contender": contender, "scenario": scenario, "records": records,

@@ -69,7 +69,11 @@ pub async fn run(
         if !run.idle.is_zero() && idle > run.idle {
             let readiness = daemon.host().readiness();
             daemon.stop().await?;
-            bail!("no row for {} s: {:?}", run.idle.as_secs(), readiness.report);
+            bail!(
+                "no row for {} s: {:?}",
+                run.idle.as_secs(),
+                readiness.report
+            );
         }
     }
     meter.look(rows_read(&daemon.host().metrics()));
@@ -83,21 +87,42 @@ fn services(run: &Run, settings: &Settings) -> BTreeMap<String, Service> {
     if run.workload == "orders" {
         let service = |name: &str| {
             let path = run.components.join(format!("{name}.wasm"));
-            let service = Service { component: Some(path), settings: settings.clone() };
+            let service = Service {
+                component: Some(path),
+                settings: settings.clone(),
+            };
             (format!("{}-{name}", run.id), service)
         };
         return demo::SERVICES.into_iter().map(service).collect();
     }
     let [input, output, table] = &run.topics;
     let mut settings = settings.clone();
-    let config = [("workload", &run.workload), ("in", input), ("out", output), ("table", table)];
-    settings.config = config.into_iter().map(|(k, v)| (k.to_owned(), v.clone())).collect();
+    let config = [
+        ("workload", &run.workload),
+        ("in", input),
+        ("out", output),
+        ("table", table),
+    ];
+    settings.config = config
+        .into_iter()
+        .map(|(k, v)| (k.to_owned(), v.clone()))
+        .collect();
     let component = Some(run.components.join("tests/bench.wasm"));
-    BTreeMap::from([(run.id.clone(), Service { component, settings })])
+    BTreeMap::from([(
+        run.id.clone(),
+        Service {
+            component,
+            settings,
+        },
+    )])
 }
 
 /// Rows that all services have read, from the host's own metrics.
 fn rows_read(metrics: &str) -> u64 {
-    let lines = metrics.lines().filter(|line| line.starts_with("weir_rows_read_total{"));
-    lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+    let lines = metrics
+        .lines()
+        .filter(|line| line.starts_with("weir_rows_read_total{"));
+    lines
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
+        .sum()
 }

@@ -21,7 +21,11 @@ pub(super) struct Arguments {
 impl Arguments {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let storage = self.data.map_or(Storage::Memory, Storage::Folder);
-        let config = Config { listen: self.listen, storage, settings: Settings::default() };
+        let config = Config {
+            listen: self.listen,
+            storage,
+            settings: Settings::default(),
+        };
         tokio::runtime::Runtime::new()?.block_on(async {
             let broker = Broker::start(config).await.context("starting the broker")?;
             tracing::info!("{}", broker.start_line());

@@ -46,7 +46,10 @@ pub(super) fn build(folder: &Path, out: Option<PathBuf>) -> anyhow::Result<PathB
 /// Runs cargo; returns the module that it made.
 fn compile(folder: &Path) -> anyhow::Result<PathBuf> {
     if !folder.join("Cargo.toml").is_file() {
-        bail!("{} has no Cargo.toml; give the folder of a service crate", folder.display());
+        bail!(
+            "{} has no Cargo.toml; give the folder of a service crate",
+            folder.display()
+        );
     }
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
@@ -73,9 +76,13 @@ fn last_module(messages: &str) -> Option<PathBuf> {
     let artifacts = messages.lines().filter_map(|line| {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;
         let files = message.get("filenames")?.as_array()?.clone();
-        files.iter().filter_map(|file| Some(PathBuf::from(file.as_str()?))).find(|file| {
-            file.extension().is_some_and(|extension| extension == "wasm")
-        })
+        files
+            .iter()
+            .filter_map(|file| Some(PathBuf::from(file.as_str()?)))
+            .find(|file| {
+                file.extension()
+                    .is_some_and(|extension| extension == "wasm")
+            })
     });
     artifacts.last()
 }

@@ -45,7 +45,10 @@ impl Arguments {
         for service in demo::SERVICES {
             let path = self.components.join(format!("{service}.wasm"));
             if !path.is_file() {
-                bail!("there is no {}; `cargo xtask demo` builds the components", path.display());
+                bail!(
+                    "there is no {}; `cargo xtask demo` builds the components",
+                    path.display()
+                );
             }
         }
         let state = tempfile::tempdir().context("a folder for the state")?;
@@ -56,7 +59,11 @@ impl Arguments {
                 None => Some(dev::broker(SocketAddr::from(([127, 0, 0, 1], 0)), None).await?),
             };
             let own = broker.as_ref().map(weir_broker::Broker::bootstrap);
-            let brokers = self.brokers.clone().or(own).context("one of the two is there")?;
+            let brokers = self
+                .brokers
+                .clone()
+                .or(own)
+                .context("one of the two is there")?;
             let config = Config {
                 cluster: "demo".to_owned(),
                 brokers: brokers.clone(),
@@ -77,13 +84,22 @@ impl Arguments {
     }
 
     async fn show(&self, config: &Config) -> anyhow::Result<bool> {
-        let plan = Plan { orders: self.orders, rate: self.rate, patience: Duration::from_secs(20) };
+        let plan = Plan {
+            orders: self.orders,
+            rate: self.rate,
+            patience: Duration::from_secs(20),
+        };
         let cluster = Cluster::connect(KafkaSettings::new(&config.brokers))?;
         let (preparing, prepared) = (Arc::clone(&cluster), plan.clone());
         tokio::task::spawn_blocking(move || demo::prepare(&preparing, &prepared)).await??;
         let daemon = dev::start(config).await?;
         ready(&daemon).await?;
-        let load = format!("posting {} orders, {} a second, to http://{}/v1/orders\n\n", self.orders, self.rate, daemon.http());
+        let load = format!(
+            "posting {} orders, {} a second, to http://{}/v1/orders\n\n",
+            self.orders,
+            self.rate,
+            daemon.http()
+        );
         super::print(&load)?;
         let (table, as_expected) = demo::run(cluster, daemon.http(), plan).await?;
         super::print(&table)?;

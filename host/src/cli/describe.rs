@@ -20,7 +20,9 @@ pub(super) struct Arguments {
 
 impl Arguments {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let name = self.service.unwrap_or_else(|| inspect::service_name(&self.file));
+        let name = self
+            .service
+            .unwrap_or_else(|| inspect::service_name(&self.file));
         let report = inspect::report(&self.file, &name, &self.set.into_iter().collect())
             .with_context(|| self.file.display().to_string())?;
         super::print(&report)

@@ -32,13 +32,19 @@ impl Arguments {
         let components = match is_crate {
             true => {
                 let built = build::build(&self.folder, None)?;
-                built.parent().context("a component lies in a folder")?.to_owned()
+                built
+                    .parent()
+                    .context("a component lies in a folder")?
+                    .to_owned()
             }
             false => self.folder.clone(),
         };
         let temporary = tempfile::tempdir().context("a folder for the state")?;
         let data = self.data.clone();
-        let state = data.clone().unwrap_or_else(|| temporary.path().to_owned()).join("state");
+        let state = data
+            .clone()
+            .unwrap_or_else(|| temporary.path().to_owned())
+            .join("state");
         tokio::runtime::Runtime::new()?.block_on(async {
             let broker = dev::broker(self.listen, data.map(|data| data.join("broker"))).await?;
             let config = Config {
@@ -90,5 +96,8 @@ fn newest(folder: &Path) -> Option<SystemTime> {
         let entries = std::fs::read_dir(path).ok()?;
         entries.filter_map(|entry| of(&entry.ok()?.path())).max()
     }
-    ["src", "Cargo.toml"].iter().filter_map(|part| of(&folder.join(part))).max()
+    ["src", "Cargo.toml"]
+        .iter()
+        .filter_map(|part| of(&folder.join(part)))
+        .max()
 }

@@ -28,13 +28,19 @@ impl Arguments {
         check(&self.name)?;
         let folder = PathBuf::from(&self.name);
         if folder.exists() {
-            bail!("`{}` is there already; choose another name or remove it", folder.display());
+            bail!(
+                "`{}` is there already; choose another name or remove it",
+                folder.display()
+            );
         }
         let sdk = match &self.sdk {
             Some(checkout) => {
                 let sdk = checkout.join("guest-sdk");
                 let sdk = sdk.canonicalize().with_context(|| {
-                    format!("--sdk: no SDK at {}; give the root of a checkout", sdk.display())
+                    format!(
+                        "--sdk: no SDK at {}; give the root of a checkout",
+                        sdk.display()
+                    )
                 })?;
                 sdk.display().to_string()
             }
@@ -46,7 +52,11 @@ impl Arguments {
         for (path, text) in files(&self.name, &sdk) {
             write(&folder.join(path), text.as_bytes())?;
         }
-        tracing::info!("made {}: try `cd {} && cargo test`, then `weir dev .`", self.name, self.name);
+        tracing::info!(
+            "made {}: try `cd {} && cargo test`, then `weir dev .`",
+            self.name,
+            self.name
+        );
         Ok(())
     }
 }
@@ -56,7 +66,9 @@ fn check(name: &str) -> anyhow::Result<()> {
     if name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(fits) {
         return Ok(());
     }
-    bail!("`{name}` cannot be a crate's name: use lower-case letters, digits and '-', a letter first")
+    bail!(
+        "`{name}` cannot be a crate's name: use lower-case letters, digits and '-', a letter first"
+    )
 }
 
 /// The files of the new crate.
@@ -70,14 +82,21 @@ fn files(name: &str, sdk: &str) -> [(&'static str, String); 5] {
         ("Cargo.toml", fill(include_str!("template/Cargo.toml.in"))),
         ("src/lib.rs", fill(include_str!("template/lib.rs.in"))),
         ("tests/story.rs", fill(include_str!("template/story.rs.in"))),
-        ("rust-toolchain.toml", include_str!("../../../rust-toolchain.toml").to_owned()),
+        (
+            "rust-toolchain.toml",
+            include_str!("../../../rust-toolchain.toml").to_owned(),
+        ),
         (".gitignore", "target/\n".to_owned()),
     ]
 }
 
 /// Writes the SDK as a workspace of its own.
 fn unpack(folder: &Path) -> anyhow::Result<()> {
-    for (name, source) in [("guest-sdk", &SDK), ("host/core", &ENGINE), ("wit", &CONTRACT)] {
+    for (name, source) in [
+        ("guest-sdk", &SDK),
+        ("host/core", &ENGINE),
+        ("wit", &CONTRACT),
+    ] {
         unpack_folder(source, &folder.join(name))?;
     }
     write(&folder.join("Cargo.toml"), sdk_workspace()?.as_bytes())
@@ -85,7 +104,10 @@ fn unpack(folder: &Path) -> anyhow::Result<()> {
 
 fn unpack_folder(source: &Dir<'_>, folder: &Path) -> anyhow::Result<()> {
     for file in source.files() {
-        write(&folder.join(file.path().file_name().context("a file has a name")?), file.contents())?;
+        write(
+            &folder.join(file.path().file_name().context("a file has a name")?),
+            file.contents(),
+        )?;
     }
     for inner in source.dirs() {
         let name = inner.path().file_name().context("a folder has a name")?;
@@ -100,9 +122,14 @@ fn unpack_folder(source: &Dir<'_>, folder: &Path) -> anyhow::Result<()> {
 fn sdk_workspace() -> anyhow::Result<String> {
     let mut manifest: toml::Table = WORKSPACE.parse()?;
     let members = ["guest-sdk", "guest-sdk/macros", "host/core"];
-    let workspace = manifest.get_mut("workspace").and_then(toml::Value::as_table_mut);
+    let workspace = manifest
+        .get_mut("workspace")
+        .and_then(toml::Value::as_table_mut);
     let workspace = workspace.context("the manifest has a workspace")?;
-    workspace.insert("members".to_owned(), members.map(toml::Value::from).to_vec().into());
+    workspace.insert(
+        "members".to_owned(),
+        members.map(toml::Value::from).to_vec().into(),
+    );
     manifest.remove("profile");
     Ok(toml::to_string(&manifest)?)
 }

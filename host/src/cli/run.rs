@@ -43,8 +43,18 @@ impl Arguments {
     }
 
     fn config(self) -> anyhow::Result<Config> {
-        let mut config = self.config.as_deref().map_or_else(|| Ok(Config::default()), Config::read)?;
-        let Arguments { brokers, state, http, advertise, components, .. } = self;
+        let mut config = self
+            .config
+            .as_deref()
+            .map_or_else(|| Ok(Config::default()), Config::read)?;
+        let Arguments {
+            brokers,
+            state,
+            http,
+            advertise,
+            components,
+            ..
+        } = self;
         config.brokers = brokers.unwrap_or(config.brokers);
         config.state = state.unwrap_or(config.state);
         config.http = http.unwrap_or(config.http);

@@ -7,9 +7,9 @@ use anyhow::Context;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
+use super::Plan;
 use super::mix::{Kind, Posted};
 use super::report::Outcome;
-use super::Plan;
 use crate::http::{Client, HttpError};
 
 /// Posts all orders, each when it is due, whatever the answers to others do.
@@ -35,7 +35,12 @@ pub(super) async fn post(
 
 async fn follow(client: &Client, host: SocketAddr, order: &Posted, patience: Duration) -> Outcome {
     let started = Instant::now();
-    let mut outcome = Outcome { kind: order.kind, surprise: None, posted: Duration::ZERO, decided: None };
+    let mut outcome = Outcome {
+        kind: order.kind,
+        surprise: None,
+        posted: Duration::ZERO,
+        decided: None,
+    };
     match try_follow(client, host, order, patience, started, &mut outcome).await {
         Ok(surprise) => outcome.surprise = surprise,
         Err(error) => outcome.surprise = Some(format!("{}: {error}", order.id)),
@@ -57,19 +62,40 @@ async fn try_follow(
         let path = format!("/v1/orders/{}", order.id);
         client.get(host, &path, patience).await?;
     }
-    let times = if order.kind == Kind::PostedTwice { 2 } else { 1 };
-    let started = if order.kind == Kind::Conflict { Instant::now() } else { started };
+    let times = if order.kind == Kind::PostedTwice {
+        2
+    } else {
+        1
+    };
+    let started = if order.kind == Kind::Conflict {
+        Instant::now()
+    } else {
+        started
+    };
     for _ in 0..times {
-        let (status, body) = client.post(host, "/v1/orders", &order.body, patience).await?;
+        let (status, body) = client
+            .post(host, "/v1/orders", &order.body, patience)
+            .await?;
         outcome.posted = started.elapsed();
         if status != order.kind.status() {
             return Ok(Some(format!("{}: HTTP {status} {body}", order.id)));
         }
     }
-    let Some(wanted) = order.kind.decision() else { return Ok(None) };
-    let path = format!("/v1/orders/{}/validated?timeout={}", order.id, patience.as_millis());
-    let (status, body) = client.get(host, &path, patience + Duration::from_secs(1)).await?;
+    let Some(wanted) = order.kind.decision() else {
+        return Ok(None);
+    };
+    let path = format!(
+        "/v1/orders/{}/validated?timeout={}",
+        order.id,
+        patience.as_millis()
+    );
+    let (status, body) = client
+        .get(host, &path, patience + Duration::from_secs(1))
+        .await?;
     outcome.decided = Some(started.elapsed());
-    let state = body.get("state").and_then(Value::as_str).unwrap_or("no state");
+    let state = body
+        .get("state")
+        .and_then(Value::as_str)
+        .unwrap_or("no state");
     Ok((state != wanted).then(|| format!("{}: {state}, HTTP {status} {body}", order.id)))
 }

@@ -5,8 +5,11 @@
 use serde_json::{Value, json};
 
 /// Stock at the beginning: product and level. There are no stockings.
-pub(super) const STOCK: [(&str, i32); 3] =
-    [("JUMPERS", 1_000_000), ("UNDERPANTS", 1_000_000), ("STOCKINGS", 0)];
+pub(super) const STOCK: [(&str, i32); 3] = [
+    ("JUMPERS", 1_000_000),
+    ("UNDERPANTS", 1_000_000),
+    ("STOCKINGS", 0),
+];
 
 /// Customers and what level each has.
 pub(super) const LEVELS: [&str; 4] = ["platinum", "gold", "silver", "bronze"];
@@ -88,7 +91,11 @@ pub(super) fn order(prefix: &str, index: usize) -> Posted {
         _ => Kind::Good,
     };
     // A conflict is with the order before it, which is a good one.
-    let number = if kind == Kind::Conflict { index - 1 } else { index };
+    let number = if kind == Kind::Conflict {
+        index - 1
+    } else {
+        index
+    };
     let id = format!("{prefix}-{number}");
     let customer = number as i64;
     let product = match kind {

@@ -17,8 +17,14 @@ use anyhow::Context;
 use crate::kafka::Cluster;
 
 /// The components that the demo needs, each a service of the same name.
-pub const SERVICES: [&str; 6] =
-    ["orders", "order-details", "inventory", "fraud", "validations", "email"];
+pub const SERVICES: [&str; 6] = [
+    "orders",
+    "order-details",
+    "inventory",
+    "fraud",
+    "validations",
+    "email",
+];
 
 /// How many orders, and how fast.
 #[derive(Clone, Debug)]
@@ -40,9 +46,15 @@ pub fn prepare(cluster: &Cluster, plan: &Plan) -> anyhow::Result<()> {
 }
 
 /// Posts the orders to the host at `http` and follows them; returns the table, and whether all came as it should.
-pub async fn run(cluster: Arc<Cluster>, http: SocketAddr, plan: Plan) -> anyhow::Result<(String, bool)> {
+pub async fn run(
+    cluster: Arc<Cluster>,
+    http: SocketAddr,
+    plan: Plan,
+) -> anyhow::Result<(String, bool)> {
     let prefix = format!("demo-{}", std::process::id());
-    let orders: Vec<_> = (0..plan.orders).map(|index| mix::order(&prefix, index)).collect();
+    let orders: Vec<_> = (0..plan.orders)
+        .map(|index| mix::order(&prefix, index))
+        .collect();
     let mut payers = orders.clone();
     payers.retain(|order| order.kind.mails());
     let paying = cluster.clone();
@@ -54,6 +66,10 @@ pub async fn run(cluster: Arc<Cluster>, http: SocketAddr, plan: Plan) -> anyhow:
         shop::mails(&cluster, &prefix, mails_expected, plan.patience)
     });
     let mails = mails.await?.context("counting mails")?;
-    let report = report::Report { outcomes, mails, mails_expected };
+    let report = report::Report {
+        outcomes,
+        mails,
+        mails_expected,
+    };
     Ok((report.to_string(), report.as_expected()))
 }

@@ -46,7 +46,11 @@ impl fmt::Display for Report {
             kinds.entry(outcome.kind).or_default().push(outcome);
         }
         let rule = "-".repeat(91);
-        writeln!(f, "{:<22}{:>7}{:>7}  {:<12}{:>21}{:>22}", "", "", "as", "", "POST, ms", "decided, ms")?;
+        writeln!(
+            f,
+            "{:<22}{:>7}{:>7}  {:<12}{:>21}{:>22}",
+            "", "", "as", "", "POST, ms", "decided, ms"
+        )?;
         writeln!(
             f,
             "{:<22}{:>7}{:>7}  {:<12}{:>11}{:>10}{:>12}{:>10}",
@@ -57,21 +61,52 @@ impl fmt::Display for Report {
             let right = outcomes.iter().filter(|o| o.surprise.is_none()).count();
             let refused = format!("HTTP {}", kind.status());
             let ends = kind.decision().unwrap_or(&refused);
-            write!(f, "{:<22}{:>7}{:>7}  {:<12}", kind.label(), outcomes.len(), right, ends)?;
+            write!(
+                f,
+                "{:<22}{:>7}{:>7}  {:<12}",
+                kind.label(),
+                outcomes.len(),
+                right,
+                ends
+            )?;
             let posted = latencies(outcomes.iter().map(|o| o.posted));
             let decided = latencies(outcomes.iter().filter_map(|o| o.decided));
-            writeln!(f, "{:>11}{:>10}{:>12}{:>10}", posted[0], posted[1], decided[0], decided[1])?;
+            writeln!(
+                f,
+                "{:>11}{:>10}{:>12}{:>10}",
+                posted[0], posted[1], decided[0], decided[1]
+            )?;
         }
         writeln!(f, "{rule}")?;
-        let right = self.outcomes.iter().filter(|o| o.surprise.is_none()).count();
+        let right = self
+            .outcomes
+            .iter()
+            .filter(|o| o.surprise.is_none())
+            .count();
         let (posted, decided) = (
             latencies(self.outcomes.iter().map(|o| o.posted)),
             latencies(self.outcomes.iter().filter_map(|o| o.decided)),
         );
-        write!(f, "{:<22}{:>7}{:>7}  {:<12}", "all", self.outcomes.len(), right, "")?;
-        writeln!(f, "{:>11}{:>10}{:>12}{:>10}", posted[0], posted[1], decided[0], decided[1])?;
+        write!(
+            f,
+            "{:<22}{:>7}{:>7}  {:<12}",
+            "all",
+            self.outcomes.len(),
+            right,
+            ""
+        )?;
+        writeln!(
+            f,
+            "{:>11}{:>10}{:>12}{:>10}",
+            posted[0], posted[1], decided[0], decided[1]
+        )?;
         writeln!(f, "\nmails sent: {} of {}", self.mails, self.mails_expected)?;
-        for outcome in self.outcomes.iter().filter(|o| o.surprise.is_some()).take(10) {
+        for outcome in self
+            .outcomes
+            .iter()
+            .filter(|o| o.surprise.is_some())
+            .take(10)
+        {
             let surprise = outcome.surprise.as_deref().unwrap_or_default();
             writeln!(f, "not as wanted: {}: {surprise}", outcome.kind.label())?;
         }
@@ -84,7 +119,8 @@ fn latencies(all: impl Iterator<Item = Duration>) -> [String; 2] {
     let mut sorted: Vec<_> = all.collect();
     sorted.sort_unstable();
     let text = |share| {
-        percentile(&sorted, share).map_or("-".to_owned(), |d| format!("{:.1}", d.as_secs_f64() * 1e3))
+        percentile(&sorted, share)
+            .map_or("-".to_owned(), |d| format!("{:.1}", d.as_secs_f64() * 1e3))
     };
     [text(0.5), text(0.99)]
 }

@@ -44,7 +44,12 @@ pub(super) fn make_topics(cluster: &Cluster) -> Result<(), Error> {
 pub(super) fn fill(cluster: &Cluster, customers: usize) -> Result<(), Error> {
     let mut publisher = Publisher::open(cluster)?;
     for (product, level) in STOCK {
-        publish(&mut publisher, "warehouse-inventory", product.as_bytes(), &level.to_be_bytes())?;
+        publish(
+            &mut publisher,
+            "warehouse-inventory",
+            product.as_bytes(),
+            &level.to_be_bytes(),
+        )?;
     }
     for id in 0..customers as i64 {
         let level = LEVELS[id as usize % LEVELS.len()];
@@ -52,7 +57,12 @@ pub(super) fn fill(cluster: &Cluster, customers: usize) -> Result<(), Error> {
             "id": id, "firstName": "Franz", "lastName": "Kafka", "email": "franz@example.org",
             "address": "Prague", "level": level,
         });
-        publish(&mut publisher, "customers", &id.to_be_bytes(), customer.to_string().as_bytes())?;
+        publish(
+            &mut publisher,
+            "customers",
+            &id.to_be_bytes(),
+            customer.to_string().as_bytes(),
+        )?;
     }
     Ok(())
 }
@@ -63,7 +73,12 @@ pub(super) fn pay(cluster: &Cluster, orders: &[Posted]) -> Result<(), Error> {
     for order in orders {
         let id = format!("payment-{}", order.id);
         let payment = json!({"id": id, "orderId": order.id, "ccy": "CZK", "amount": 10.0});
-        publish(&mut publisher, "payments", id.as_bytes(), payment.to_string().as_bytes())?;
+        publish(
+            &mut publisher,
+            "payments",
+            id.as_bytes(),
+            payment.to_string().as_bytes(),
+        )?;
     }
     Ok(())
 }
@@ -83,7 +98,10 @@ pub(super) fn mails(
     let mut rows = Vec::new();
     while orders.len() < expected && Instant::now() < deadline {
         reader.poll(1000, &mut rows)?;
-        for key in rows.drain(..).flat_map(|rows| rows.rows.keys.iter().map(own).collect::<Vec<_>>()) {
+        for key in rows
+            .drain(..)
+            .flat_map(|rows| rows.rows.keys.iter().map(own).collect::<Vec<_>>())
+        {
             let key = key.unwrap_or_default();
             if key.starts_with(prefix.as_bytes()) {
                 mails += 1;

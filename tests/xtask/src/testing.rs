@@ -8,8 +8,14 @@ use crate::workspace::Workspace;
 use crate::{guests, setup, tools};
 
 /// The test binaries of the package of tests that need a broker, where they exist.
-const ON_A_BROKER: [&str; 6] =
-    ["harness", "scenarios", "http_api", "bad_input", "swap", "chaos"];
+const ON_A_BROKER: [&str; 6] = [
+    "harness",
+    "scenarios",
+    "http_api",
+    "bad_input",
+    "swap",
+    "chaos",
+];
 
 /// Builds what the tests use and runs them all. With `kafka`, a machine without Java or Maven is an
 /// error.

@@ -29,7 +29,10 @@ pub fn bench(t: &mut Topology) {
             .to(&output),
         "join" => {
             let table = t.table::<Bytes, Bytes>(&table);
-            rows.join(&table, |left, right| [left.as_slice(), right.as_slice()].concat()).to(&output);
+            rows.join(&table, |left, right| {
+                [left.as_slice(), right.as_slice()].concat()
+            })
+            .to(&output);
         }
         "window" => rows
             .group()
@@ -51,5 +54,7 @@ fn remember(state: &mut Bytes, value: &Bytes) {
 }
 
 fn count_of(state: &[u8]) -> i64 {
-    state.first_chunk().map_or(0, |bytes| i64::from_be_bytes(*bytes))
+    state
+        .first_chunk()
+        .map_or(0, |bytes| i64::from_be_bytes(*bytes))
 }

@@ -5,7 +5,9 @@ use weir::Topology;
 /// Declares the service.
 #[weir::service]
 pub fn fragile(t: &mut Topology) {
-    t.stream::<String, String>("fragile-in").map_values(|value| risky(value)).to("fragile-out");
+    t.stream::<String, String>("fragile-in")
+        .map_values(|value| risky(value))
+        .to("fragile-out");
 }
 
 fn risky(value: &str) -> String {
