@@ -2,11 +2,10 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use weir_host::cli::Arguments;
 
 fn main() -> ExitCode {
-    match Arguments::parse().run() {
+    match Arguments::parse_command_line().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             #[expect(clippy::print_stderr, reason = "the error is the command's answer")]

@@ -48,6 +48,11 @@ enum Command {
 }
 
 impl Arguments {
+    /// Reads the command line; ends the process where it asks for help or makes no sense.
+    pub fn parse_command_line() -> Arguments {
+        Arguments::parse()
+    }
+
     /// Does what was asked for. The error is for a person.
     pub fn run(self) -> anyhow::Result<()> {
         logging::start(&self.log)?;

@@ -72,7 +72,7 @@ pub struct Settings {
 }
 
 /// What becomes of a row that fails.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnFailure {
     /// It goes to `<service>.dead-letters`, the service goes on.
