@@ -7,8 +7,9 @@ use expect_test::expect_file;
 use weir_tests::{Weir, paths};
 
 /// The subcommands, as `weir help` lists them.
-const COMMANDS: [&str; 8] =
-    ["new", "build", "describe", "dev", "run", "broker", "demo", "bench"];
+const COMMANDS: [&str; 8] = [
+    "new", "build", "describe", "dev", "run", "broker", "demo", "bench",
+];
 
 /// What a command that succeeds prints.
 #[track_caller]
@@ -24,8 +25,16 @@ fn said(arguments: &[&str]) -> String {
 #[test]
 fn help_names_every_command() {
     let help = said(&["--help"]);
-    let listed = help.split("Commands:").nth(1).unwrap().split("Options:").next().unwrap();
-    let names = listed.lines().filter_map(|line| line.split_whitespace().next());
+    let listed = help
+        .split("Commands:")
+        .nth(1)
+        .unwrap()
+        .split("Options:")
+        .next()
+        .unwrap();
+    let names = listed
+        .lines()
+        .filter_map(|line| line.split_whitespace().next());
     assert!(names.eq(COMMANDS.into_iter().chain(["help"])), "{help}");
 }
 
@@ -44,10 +53,20 @@ fn help_explains_every_option_of_every_command() {
 #[track_caller]
 fn unexplained(command: &str, help: &str) {
     let options = help.split("Options:").nth(1).unwrap();
-    for line in options.lines().filter(|line| line.trim_start().starts_with('-')) {
-        let words = line.trim_start().split_once("  ").map_or("", |(_, words)| words.trim());
+    for line in options
+        .lines()
+        .filter(|line| line.trim_start().starts_with('-'))
+    {
+        let words = line
+            .trim_start()
+            .split_once("  ")
+            .map_or("", |(_, words)| words.trim());
         let explained = !words.is_empty() && !words.starts_with('[');
-        assert!(explained, "`weir {command}` does not explain `{}`", line.trim());
+        assert!(
+            explained,
+            "`weir {command}` does not explain `{}`",
+            line.trim()
+        );
     }
 }
 
@@ -57,9 +76,14 @@ fn describe_shows_what_a_service_declares() {
     let text = said(&["describe", file.to_str().unwrap()]);
     // The digest is of the file, which another compiler makes otherwise.
     let is_digest = |line: &str| {
-        line.strip_prefix("digest   sha256:").is_some_and(|digest| digest.len() == 64)
+        line.strip_prefix("digest   sha256:")
+            .is_some_and(|digest| digest.len() == 64)
     };
-    assert_eq!(text.lines().filter(|line| is_digest(line)).count(), 1, "{text}");
+    assert_eq!(
+        text.lines().filter(|line| is_digest(line)).count(),
+        1,
+        "{text}"
+    );
     let rest = text.lines().filter(|line| !is_digest(line));
     let rest: String = rest.flat_map(|line| [line, "\n"]).collect();
     expect_file!["golden/inventory.txt"].assert_eq(&rest);
@@ -70,16 +94,32 @@ fn new_makes_a_crate_that_carries_its_sdk() {
     let mut weir = Weir::new("weir").args(["new", "hello-world"]);
     weir.start_again();
     let (status, said) = weir.wait_until_ended();
-    assert!(status.success() && said.contains("cd hello-world && cargo test"), "{said}");
+    assert!(
+        status.success() && said.contains("cd hello-world && cargo test"),
+        "{said}"
+    );
     let folder = weir.folder().join("hello-world");
     let manifest = read(&folder.join("Cargo.toml"));
     assert!(manifest.contains("name = \"hello-world\""), "{manifest}");
-    assert!(manifest.contains("weir-sdk") && manifest.contains(".weir/sdk/guest-sdk"), "{manifest}");
+    assert!(
+        manifest.contains("weir-sdk") && manifest.contains(".weir/sdk/guest-sdk"),
+        "{manifest}"
+    );
     let source = read(&folder.join("src/lib.rs"));
-    assert!(source.contains("#[weir::service]\npub fn hello_world("), "{source}");
+    assert!(
+        source.contains("#[weir::service]\npub fn hello_world("),
+        "{source}"
+    );
     assert!(read(&folder.join("tests/story.rs")).contains("#[test]"));
-    for file in ["guest-sdk/src/lib.rs", "guest-sdk/macros/src/lib.rs", "host/core/src/lib.rs"] {
-        assert!(folder.join(".weir/sdk").join(file).is_file(), "{file} is missing");
+    for file in [
+        "guest-sdk/src/lib.rs",
+        "guest-sdk/macros/src/lib.rs",
+        "host/core/src/lib.rs",
+    ] {
+        assert!(
+            folder.join(".weir/sdk").join(file).is_file(),
+            "{file} is missing"
+        );
     }
     let wit = std::fs::read_dir(folder.join(".weir/sdk/wit")).unwrap();
     assert!(wit.count() > 0);
@@ -87,25 +127,46 @@ fn new_makes_a_crate_that_carries_its_sdk() {
     weir.start_again();
     let (status, said) = weir.wait_until_ended();
     assert!(!status.success(), "{said}");
-    assert!(said.contains("`hello-world` is there already; choose another name"), "{said}");
+    assert!(
+        said.contains("`hello-world` is there already; choose another name"),
+        "{said}"
+    );
 }
 
 #[test]
 fn a_name_that_no_crate_can_have_is_refused() {
     let (status, said) = Weir::run(&["new", "Hello World"]);
     assert!(!status.success(), "{said}");
-    assert!(said.contains("use lower-case letters, digits and '-', a letter first"), "{said}");
+    assert!(
+        said.contains("use lower-case letters, digits and '-', a letter first"),
+        "{said}"
+    );
 }
 
 #[test]
 fn what_cannot_be_done_says_what_would() {
     for (arguments, expected) in [
-        (&["run"][..], "nothing to run: give --components DIR, or services in --config FILE"),
-        (&["run", "--config", "no.toml"], "cannot read the configuration no.toml: No such file"),
-        (&["run", "--components", "no"], "the components folder no: No such file"),
-        (&["build", "no"], "no has no Cargo.toml; give the folder of a service crate"),
+        (
+            &["run"][..],
+            "nothing to run: give --components DIR, or services in --config FILE",
+        ),
+        (
+            &["run", "--config", "no.toml"],
+            "cannot read the configuration no.toml: No such file",
+        ),
+        (
+            &["run", "--components", "no"],
+            "the components folder no: No such file",
+        ),
+        (
+            &["build", "no"],
+            "no has no Cargo.toml; give the folder of a service crate",
+        ),
         (&["describe", "no.wasm"], "no.wasm: No such file"),
-        (&["demo", "--components", "."], "`cargo xtask demo` builds the components"),
+        (
+            &["demo", "--components", "."],
+            "`cargo xtask demo` builds the components",
+        ),
         (&["run", "--broker", "here:1"], "'--brokers'"),
     ] {
         let (status, said) = Weir::run(arguments);
