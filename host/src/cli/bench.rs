@@ -12,6 +12,7 @@ use crate::inspect;
 pub(super) struct Arguments {
     /// passthrough, count, count-cached, latest, join, window, or orders (until SIGTERM).
     workload: String,
+    /// The brokers.
     #[arg(long, default_value = "127.0.0.1:9092", value_name = "HOST:PORT")]
     bootstrap: String,
     /// The topic that is read.
@@ -26,6 +27,7 @@ pub(super) struct Arguments {
     /// The service's name; for `orders` the beginning of all names.
     #[arg(long, default_value = "bench", value_name = "NAME")]
     id: String,
+    /// The folder of the stores.
     #[arg(long, value_name = "DIR")]
     state: PathBuf,
     /// Rows after which it ends; 0: it does not.
@@ -34,9 +36,10 @@ pub(super) struct Arguments {
     /// Rows before the clock starts.
     #[arg(long, default_value_t = 0)]
     warmup: u64,
-    /// Gives up after so long without a row; 0: never.
+    /// Gives up after so many milliseconds without a row; 0: never.
     #[arg(long, default_value_t = 60_000)]
     idle_ms: u64,
+    /// A transaction ends at the latest after so many milliseconds.
     #[arg(long, default_value_t = 100)]
     commit_ms: u64,
     /// Workers of each service.
@@ -48,6 +51,7 @@ pub(super) struct Arguments {
     /// A property of librdkafka.
     #[arg(long, value_name = "KEY=VALUE", value_parser = inspect::key_value)]
     set: Vec<(String, String)>,
+    /// The contender, as the result names it.
     #[arg(long, default_value = "weir")]
     contender: String,
     /// The label of the result. Default: the workload.
@@ -57,7 +61,7 @@ pub(super) struct Arguments {
     #[arg(long, default_value_t = 0)]
     verbose: u32,
     /// The folder of components that `cargo xtask guests` fills.
-    #[arg(long, env = "WEIR_COMPONENTS", value_name = "DIR")]
+    #[arg(long, env = "WEIR_COMPONENTS", hide_env_values = true, value_name = "DIR")]
     components: PathBuf,
 }
 

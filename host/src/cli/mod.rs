@@ -23,7 +23,7 @@ pub struct Arguments {
     #[command(subcommand)]
     command: Command,
     /// What is logged, on stderr: error, warn, info, debug, or per module as in `info,weir_host=debug`.
-    #[arg(long, global = true, env = "WEIR_LOG", default_value = "info")]
+    #[arg(long, global = true, env = "WEIR_LOG", hide_env_values = true, default_value = "info")]
     log: String,
 }
 
