@@ -1,7 +1,7 @@
 //! The daemon: a host, its HTTP server, and the components that it is given.
 //!
-//! What is wrong at the start ends the start, with all reasons. What is wrong later (a new version that is refused) is
-//! logged, and what ran goes on.
+//! What is wrong at the start ends the start, with all reasons. What is wrong later (a new version
+//! that is refused) is logged, and what ran goes on.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -44,7 +44,8 @@ pub enum Refused {
 }
 
 impl Daemon {
-    /// Starts a host with the components that the configuration names, then serves HTTP: whoever gets an answer finds all routes.
+    /// Starts a host with the components that the configuration names, then serves HTTP: whoever
+    /// gets an answer finds all routes.
     pub async fn start(
         config: &Config,
         before: &Before,
@@ -100,8 +101,9 @@ impl Daemon {
         &self.host
     }
 
-    /// Follows the components: a file that changes is deployed, one that is new in the folder starts, one that is gone from it
-    /// stops. A refused one is logged, and tried again when its file changes.
+    /// Follows the components: a file that changes is deployed, one that is new in the folder
+    /// starts, one that is gone from it stops. A refused one is logged, and tried again when its
+    /// file changes.
     pub fn follow(&mut self, config: &Config, before: &Before) {
         let (host, config, before) = (Arc::clone(&self.host), config.clone(), Arc::clone(before));
         self.watching = Some(tokio::spawn(follow(host, config, before)));
@@ -122,7 +124,8 @@ impl Daemon {
     }
 }
 
-/// Deploys what the configuration names: services with a component, and those of the folder. Errors: all that are refused.
+/// Deploys what the configuration names: services with a component, and those of the folder.
+/// Errors: all that are refused.
 async fn deploy(host: &Arc<Host>, config: &Config, before: &Before) -> anyhow::Result<()> {
     let mut refused = Vec::new();
     for (name, path) in components(config)? {
@@ -178,7 +181,8 @@ async fn put(
     deployed.await?
 }
 
-/// Each folder in which components lie is looked at; a service that names its own file counts only as that file.
+/// Each folder in which components lie is looked at; a service that names its own file counts only
+/// as that file.
 async fn follow(host: Arc<Host>, config: Config, before: Before) {
     let named: BTreeMap<PathBuf, String> = config
         .services

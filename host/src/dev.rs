@@ -1,6 +1,8 @@
-//! `weir dev`: a broker in this process, and every component of a folder on it, again whenever one changes.
+//! `weir dev`: a broker in this process, and every component of a folder on it, again whenever one
+//! changes.
 //!
-//! Topics that a service names and that are not there are made, so that nothing has to be set up before the first row.
+//! Topics that a service names and that are not there are made, so that nothing has to be set up
+//! before the first row.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

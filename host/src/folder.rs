@@ -1,7 +1,7 @@
 //! A folder of components: each `NAME.wasm` in it is the service NAME.
 //!
-//! The folder is looked at again and again (a few `stat` calls), not watched: that works on every file system, and a file
-//! is taken only when two looks find it the same, so never half written.
+//! The folder is looked at again and again (a few `stat` calls), not watched: that works on every
+//! file system, and a file is taken only when two looks find it the same, so never half written.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -22,7 +22,8 @@ pub fn componentize(file: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(wasm::componentize(&std::fs::read(file)?)?)
 }
 
-/// Loads a file as a host does, and compiles the topology that it describes under this configuration.
+/// Loads a file as a host does, and compiles the topology that it describes under this
+/// configuration.
 pub fn load(
     file: &Path,
     service: &str,

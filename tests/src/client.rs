@@ -257,7 +257,8 @@ fn passing(code: RDKafkaErrorCode) -> bool {
     )
 }
 
-/// Writes rows over one connection. Dropped, it forgets what is not acknowledged: [`Writer::flush`] first.
+/// Writes rows over one connection. Dropped, it forgets what is not acknowledged: [`Writer::flush`]
+/// first.
 pub struct Writer {
     producer: BaseProducer<Deliveries>,
 }

@@ -143,7 +143,8 @@ impl Ecosystem {
             .to_owned()
     }
 
-    /// The answers of one check, as "order RESULT", in the order of ids; waits until there are `count` of them.
+    /// The answers of one check, as "order RESULT", in the order of ids; waits until there are
+    /// `count` of them.
     #[track_caller]
     pub fn answers(&self, check: &str, count: usize) -> Vec<String> {
         let of_check = |row: &&Row| row.json()["checkType"] == check;
@@ -173,7 +174,8 @@ impl Ecosystem {
             .collect()
     }
 
-    /// What a store of string keys and u32 values holds, by its changelog: the last value of each key that is not 0.
+    /// What a store of string keys and u32 values holds, by its changelog: the last value of each
+    /// key that is not 0.
     pub fn numbers(&self, changelog: &str) -> std::collections::BTreeMap<String, u32> {
         let mut numbers = std::collections::BTreeMap::new();
         for row in self.client.read(changelog) {

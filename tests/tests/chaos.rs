@@ -1,4 +1,5 @@
-//! Scenario 12: hosts are killed again and again while a thousand orders arrive, and nothing is lost or doubled.
+//! Scenario 12: hosts are killed again and again while a thousand orders arrive, and nothing is
+//! lost or doubled.
 //!
 //! What is written is read with a plain client of committed rows, after the last order is decided.
 
@@ -59,7 +60,8 @@ fn survive_kills(hosts: usize) {
     reservations_are_those_of_validated_orders(&shop, &quantities);
 }
 
-/// Writes the orders over some 20 seconds and kills a host every now and then; returns what each order asks for.
+/// Writes the orders over some 20 seconds and kills a host every now and then; returns what each
+/// order asks for.
 fn arrive(shop: &mut Ecosystem, random: &mut Random) -> BTreeMap<String, (String, u32)> {
     let mut quantities = BTreeMap::new();
     let mut kills: Vec<usize> = (0..KILLS).map(|_| random.below(ORDERS)).collect();

@@ -1,6 +1,7 @@
 //! The scenarios of the order ecosystem, end to end: real components, a real broker, real clients.
 //!
-//! They run on the embedded broker, and on Apache Kafka where `WEIR_TEST_BROKER=kafka`. Topics have 4 partitions.
+//! They run on the embedded broker, and on Apache Kafka where `WEIR_TEST_BROKER=kafka`. Topics have
+//! 4 partitions.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::time::{Duration, Instant};

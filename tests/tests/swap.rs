@@ -1,6 +1,7 @@
 //! Scenario 17: a validator is replaced under load by a version that answers visibly differently.
 //!
-//! No order is lost or decided twice, and no group rebalances. The longest gap between two decisions is printed.
+//! No order is lost or decided twice, and no group rebalances. The longest gap between two
+//! decisions is printed.
 
 use std::time::{Duration, Instant};
 

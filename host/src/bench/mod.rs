@@ -1,7 +1,8 @@
-//! `weir bench`: one workload, run as a contender in a benchmark, and what it cost as a line of JSON.
+//! `weir bench`: one workload, run as a contender in a benchmark, and what it cost as a line of
+//! JSON.
 //!
-//! The clock runs from the middle of the input (`warmup` rows) to its end. Rows are counted by the metric that operators
-//! read; wall and CPU time are those of this process.
+//! The clock runs from the middle of the input (`warmup` rows) to its end. Rows are counted by the
+//! metric that operators read; wall and CPU time are those of this process.
 
 mod meter;
 
@@ -21,7 +22,8 @@ use meter::Meter;
 /// One run.
 #[derive(Clone, Debug)]
 pub struct Run {
-    /// What is run: `orders` are the six services of the order system, all else is a topology of the component `bench`.
+    /// What is run: `orders` are the six services of the order system, all else is a topology of
+    /// the component `bench`.
     pub workload: String,
     /// Where the components are.
     pub components: PathBuf,
@@ -41,7 +43,8 @@ pub struct Run {
     pub scenario: String,
 }
 
-/// Runs the workload until all rows were read, nothing came for `idle`, or `stop` is done; returns the line of JSON.
+/// Runs the workload until all rows were read, nothing came for `idle`, or `stop` is done; returns
+/// the line of JSON.
 pub async fn run(
     run: Run,
     mut config: Config,

@@ -61,7 +61,12 @@ pub(super) struct Arguments {
     #[arg(long, default_value_t = 0)]
     verbose: u32,
     /// The folder of components that `cargo xtask guests` fills.
-    #[arg(long, env = "WEIR_COMPONENTS", hide_env_values = true, value_name = "DIR")]
+    #[arg(
+        long,
+        env = "WEIR_COMPONENTS",
+        hide_env_values = true,
+        value_name = "DIR"
+    )]
     components: PathBuf,
 }
 

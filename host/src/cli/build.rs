@@ -1,7 +1,7 @@
 //! `weir build`: a service crate becomes a component.
 //!
-//! Cargo builds the crate for wasm32-unknown-unknown; the module is made a component here and described once, so that
-//! what would be refused at a deployment is refused now.
+//! Cargo builds the crate for wasm32-unknown-unknown; the module is made a component here and
+//! described once, so that what would be refused at a deployment is refused now.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

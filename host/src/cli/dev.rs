@@ -12,7 +12,8 @@ use crate::dev;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// A folder of components (each NAME.wasm is a service), or a service crate, which is built again when its source changes.
+    /// A folder of components (each NAME.wasm is a service), or a service crate, which is built
+    /// again when its source changes.
     #[arg(value_name = "DIR")]
     folder: PathBuf,
     /// Where the broker listens.
@@ -21,7 +22,8 @@ pub(super) struct Arguments {
     /// Where HTTP listens.
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDR")]
     http: SocketAddr,
-    /// A folder that keeps topics and state over restarts. Without it, everything is gone at the end.
+    /// A folder that keeps topics and state over restarts. Without it, everything is gone at the
+    /// end.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 }
@@ -66,7 +68,8 @@ impl Arguments {
     }
 }
 
-/// Builds the crate again whenever a file of its source has changed. A build that fails says so, and the old version runs on.
+/// Builds the crate again whenever a file of its source has changed. A build that fails says so,
+/// and the old version runs on.
 async fn rebuild(folder: PathBuf) {
     const LOOK: Duration = Duration::from_millis(300);
     let mut seen = newest(&folder);

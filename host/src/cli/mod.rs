@@ -1,7 +1,7 @@
 //! The command line: one binary, a subcommand for each thing that a person does.
 //!
-//! This is the door of clap. A subcommand turns what was typed into a configuration and calls what does the work; it
-//! holds no logic of its own.
+//! This is the door of clap. A subcommand turns what was typed into a configuration and calls what
+//! does the work; it holds no logic of its own.
 
 mod bench;
 mod broker;
@@ -22,8 +22,15 @@ use clap::{Parser, Subcommand};
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,
-    /// What is logged, on stderr: error, warn, info, debug, or per module as in `info,weir_host=debug`.
-    #[arg(long, global = true, env = "WEIR_LOG", hide_env_values = true, default_value = "info")]
+    /// What is logged, on stderr: error, warn, info, debug, or per module as in
+    /// `info,weir_host=debug`.
+    #[arg(
+        long,
+        global = true,
+        env = "WEIR_LOG",
+        hide_env_values = true,
+        default_value = "info"
+    )]
     log: String,
 }
 

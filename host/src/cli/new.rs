@@ -1,7 +1,7 @@
 //! `weir new`: a service crate in a new folder.
 //!
-//! The crate carries the SDK of this very binary in `.weir/sdk`, so that it builds anywhere, with nothing published and
-//! nothing of the author's machine in its manifest.
+//! The crate carries the SDK of this very binary in `.weir/sdk`, so that it builds anywhere, with
+//! nothing published and nothing of the author's machine in its manifest.
 
 use std::path::{Path, PathBuf};
 

@@ -1,7 +1,7 @@
 //! What the operator wants, in two steps: [`file`] is what was typed, [`Config`] is what it means.
 //!
-//! A file is checked as a whole before anything starts: unknown keys and bad values are named with their line. Options of
-//! the command line win over the file.
+//! A file is checked as a whole before anything starts: unknown keys and bad values are named with
+//! their line. Options of the command line win over the file.
 
 mod file;
 
@@ -23,7 +23,8 @@ pub struct Config {
     pub state: PathBuf,
     /// Where HTTP listens.
     pub http: SocketAddr,
-    /// Where other hosts reach this one's HTTP, `host:port`; `None`: the address that it listens on.
+    /// Where other hosts reach this one's HTTP, `host:port`; `None`: the address that it listens
+    /// on.
     pub advertise: Option<String>,
     /// The largest request body, in bytes.
     pub max_body_bytes: usize,
@@ -31,7 +32,8 @@ pub struct Config {
     pub kafka: BTreeMap<String, String>,
     /// By name.
     pub services: BTreeMap<String, Service>,
-    /// A folder whose components are services named by their files, looked at again when it changes.
+    /// A folder whose components are services named by their files, looked at again when it
+    /// changes.
     pub components: Option<PathBuf>,
     /// For services of the folder without a table of their own.
     pub defaults: Settings,

@@ -1,6 +1,7 @@
 //! The orders of the demo: a mix in which every outcome occurs, each known beforehand.
 //!
-//! Customers are so many that no honest order comes near the limit of the fraud check; only the rich one's orders do.
+//! Customers are so many that no honest order comes near the limit of the fraud check; only the
+//! rich one's orders do.
 
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! The demo: orders posted to the six services over HTTP, each followed to its decision.
 //!
-//! It is a client like any other: it writes stock, customers and payments to their topics, posts to `/v1/orders`, waits
-//! with a long poll, and counts the mails that a reader of committed rows sees.
+//! It is a client like any other: it writes stock, customers and payments to their topics, posts to
+//! `/v1/orders`, waits with a long poll, and counts the mails that a reader of committed rows sees.
 
 mod load;
 mod mix;
@@ -45,7 +45,8 @@ pub fn prepare(cluster: &Cluster, plan: &Plan) -> anyhow::Result<()> {
     shop::fill(cluster, plan.orders).context("filling stock and customers")
 }
 
-/// Posts the orders to the host at `http` and follows them; returns the table, and whether all came as it should.
+/// Posts the orders to the host at `http` and follows them; returns the table, and whether all came
+/// as it should.
 pub async fn run(
     cluster: Arc<Cluster>,
     http: SocketAddr,

@@ -83,7 +83,8 @@ pub(super) fn pay(cluster: &Cluster, orders: &[Posted]) -> Result<(), Error> {
     Ok(())
 }
 
-/// How many orders with this prefix had a mail sent, once `expected` have or `patience` is over. A second mail counts too.
+/// How many orders with this prefix had a mail sent, once `expected` have or `patience` is over. A
+/// second mail counts too.
 pub(super) fn mails(
     cluster: &Arc<Cluster>,
     prefix: &str,

@@ -26,7 +26,8 @@ pub enum Answer {
     Response(Response),
     /// A query had no answer when its time was up.
     NotYet,
-    /// A command was not decided when its time was up, or its task could not be reached. It may still be decided.
+    /// A command was not decided when its time was up, or its task could not be reached. It may
+    /// still be decided.
     Unavailable(String),
     /// Another host owns the key: its address, `host:port`.
     Elsewhere(String),

@@ -12,7 +12,8 @@ use super::server::Options;
 
 /// A request's unique name, when one host forwards it to another.
 pub(super) const UNIQUE: &str = "weir-unique";
-/// Milliseconds that are left, when one host forwards to another. Its presence says that this is the last hop.
+/// Milliseconds that are left, when one host forwards to another. Its presence says that this is
+/// the last hop.
 pub(super) const TIME_LEFT: &str = "weir-time-left-ms";
 
 /// A request, and how long its client waits for it.

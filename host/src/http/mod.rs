@@ -1,7 +1,8 @@
 //! HTTP: the door of axum, and of the client that forwards requests to other hosts.
 //!
-//! What stands behind it is a [`Gateway`]: it knows the routes of the services and takes requests. Here a request is
-//! read within its limits, matched to a route, asked, and forwarded (at most one hop) where another host owns its key.
+//! What stands behind it is a [`Gateway`]: it knows the routes of the services and takes requests.
+//! Here a request is read within its limits, matched to a route, asked, and forwarded (at most one
+//! hop) where another host owns its key.
 
 mod admin;
 mod client;

@@ -42,7 +42,8 @@ pub(super) fn find<'a>(routes: &'a [Route], method: &str, path: &str) -> Found<'
     }
 }
 
-/// The named parts of `path`, if it fits the template. A part that is empty or no utf-8 fits nothing.
+/// The named parts of `path`, if it fits the template. A part that is empty or no utf-8 fits
+/// nothing.
 fn parameters(template: &str, path: &str) -> Option<Vec<(String, String)>> {
     let mut parts = path.split('/');
     let mut named = Vec::new();

@@ -1,7 +1,8 @@
 //! The server: from a connection to a service and back.
 //!
-//! A request is asked of this host first. Where another host owns its key it is forwarded; where the owner is just
-//! changing it is asked again, until its time is up. A forwarded request is never forwarded again.
+//! A request is asked of this host first. Where another host owns its key it is forwarded; where
+//! the owner is just changing it is asked again, until its time is up. A forwarded request is never
+//! forwarded again.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -29,8 +29,8 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Makes the clients. Brokers that cannot be reached are no error here: questions will say it. Errors: properties that
-    /// librdkafka does not know.
+    /// Makes the clients. Brokers that cannot be reached are no error here: questions will say it.
+    /// Errors: properties that librdkafka does not know.
     pub fn connect(settings: Settings) -> Result<Arc<Cluster>, Error> {
         for name in settings.ignored() {
             tracing::warn!(
@@ -54,7 +54,8 @@ impl Cluster {
         &self.settings
     }
 
-    /// The offset after the last row of each partition, rows of open transactions included. One request a broker.
+    /// The offset after the last row of each partition, rows of open transactions included. One
+    /// request a broker.
     pub fn ends(&self, partitions: &[Partition]) -> Result<BTreeMap<Partition, i64>, Error> {
         offsets(
             &self.observer,
@@ -75,7 +76,8 @@ impl Cluster {
     }
 }
 
-/// Where partitions begin or end for this consumer: a read_committed one is told the end of what is decided.
+/// Where partitions begin or end for this consumer: a read_committed one is told the end of what is
+/// decided.
 pub(super) fn offsets(
     consumer: &BaseConsumer<Context>,
     partitions: &[Partition],
@@ -88,7 +90,8 @@ pub(super) fn offsets(
     }
     let mut list = TopicPartitionList::with_capacity(partitions.len());
     for partition in partitions {
-        // Asked for by timestamp: -1 and -2 are the protocol's own words for the end and the beginning.
+        // Asked for by timestamp: -1 and -2 are the protocol's own words for the end and the
+        // beginning.
         list.add_partition_offset(&partition.topic, partition.raw(), which)
             .map_err(|error| Error::of(DOING, &error))?;
     }
@@ -114,7 +117,8 @@ pub(super) fn offsets(
     Ok(offsets)
 }
 
-/// Runs an admin request on this thread. librdkafka's own thread completes it, so nothing else has to run meanwhile.
+/// Runs an admin request on this thread. librdkafka's own thread completes it, so nothing else has
+/// to run meanwhile.
 pub(super) fn wait<T>(request: impl Future<Output = T>, timeout: Duration) -> Option<T> {
     struct Unpark(Thread);
     impl std::task::Wake for Unpark {

@@ -1,4 +1,5 @@
-//! What librdkafka's clients tell their host: log lines, lost brokers, and that there is something to do.
+//! What librdkafka's clients tell their host: log lines, lost brokers, and that there is something
+//! to do.
 
 use std::sync::Arc;
 
@@ -8,7 +9,8 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
-/// Called, from any thread, when a client has something for its worker. It must only wake: never block, never call Kafka.
+/// Called, from any thread, when a client has something for its worker. It must only wake: never
+/// block, never call Kafka.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// The context of clients that need nothing but this.
@@ -41,7 +43,8 @@ impl ClientContext for Context {
 
 impl ConsumerContext for Context {}
 
-/// librdkafka's words in weir's log. It repeats itself while brokers are away, so its errors are not weir's.
+/// librdkafka's words in weir's log. It repeats itself while brokers are away, so its errors are
+/// not weir's.
 pub(super) fn log_line(level: RDKafkaLogLevel, facility: &str, message: &str) {
     match level {
         RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {

@@ -2,11 +2,12 @@
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
-/// A request to Kafka came to nothing. `doing` says what was tried, `reason` is librdkafka's or the broker's word.
+/// A request to Kafka came to nothing. `doing` says what was tried, `reason` is librdkafka's or the
+/// broker's word.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// No broker answered in time. Caller: try again, with back-off; nothing is lost. Where a commit says it, its outcome is
-    /// unknown: as for [`Error::Broken`].
+    /// No broker answered in time. Caller: try again, with back-off; nothing is lost. Where a
+    /// commit says it, its outcome is unknown: as for [`Error::Broken`].
     #[error("{doing}: brokers do not answer ({reason}); weir keeps trying")]
     Unreachable {
         /// What was tried.
@@ -14,13 +15,15 @@ pub enum Error {
         /// Why it failed.
         reason: String,
     },
-    /// Another transaction still holds the answer (a dead owner's, until its time-out). Caller: ask again soon.
+    /// Another transaction still holds the answer (a dead owner's, until its time-out). Caller: ask
+    /// again soon.
     #[error("{doing}: waiting for a transaction of a former owner to end")]
     Pending {
         /// What was tried.
         doing: String,
     },
-    /// The transaction cannot be committed; a rebalance does that, too. Caller: abort, go back to what is committed, go on.
+    /// The transaction cannot be committed; a rebalance does that, too. Caller: abort, go back to
+    /// what is committed, go on.
     #[error("{doing}: the transaction must be aborted: {reason}")]
     Abortable {
         /// What was tried.
@@ -28,7 +31,8 @@ pub enum Error {
         /// Why it failed.
         reason: String,
     },
-    /// Another client has this transactional id or group instance id now. Caller: close this worker without a commit.
+    /// Another client has this transactional id or group instance id now. Caller: close this worker
+    /// without a commit.
     #[error(
         "{doing}: another worker has taken over: {reason}; is the state folder of this host copied to another one?"
     )]
@@ -54,8 +58,8 @@ pub enum Error {
         /// Why it failed.
         reason: String,
     },
-    /// Rows that should be read are gone: deleted by retention, or the topic was made anew. Caller: for an input, by policy;
-    /// for a changelog, wipe the store and restore from the beginning.
+    /// Rows that should be read are gone: deleted by retention, or the topic was made anew. Caller:
+    /// for an input, by policy; for a changelog, wipe the store and restore from the beginning.
     #[error(
         "offset {offset} of {topic}/{partition} is gone: it has {first} to {end}; \
          was the topic deleted and made anew, or is its retention too short?"

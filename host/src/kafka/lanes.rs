@@ -1,7 +1,8 @@
 //! Partitions that are read by hand, each in a lane of its own.
 //!
-//! Every partition has its own queue in librdkafka: a lane that is not polled fills up to its mark and its fetcher rests, so
-//! that holding a partition back throws nothing away, and whatever goes wrong is known to belong to one partition.
+//! Every partition has its own queue in librdkafka: a lane that is not polled fills up to its mark
+//! and its fetcher rests, so that holding a partition back throws nothing away, and whatever goes
+//! wrong is known to belong to one partition.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -168,7 +169,8 @@ impl Lanes {
         Ok(())
     }
 
-    /// Stops to read these partitions; those that are not read are passed over. Their rows never come again.
+    /// Stops to read these partitions; those that are not read are passed over. Their rows never
+    /// come again.
     pub(super) fn remove(&mut self, partitions: &[Partition]) -> Result<(), Error> {
         const DOING: &str = "stopping to read";
         let mut list = TopicPartitionList::with_capacity(partitions.len());
@@ -201,14 +203,16 @@ impl Lanes {
             .any(|lane| lane.is(partition) && lane.ended)
     }
 
-    /// Takes what is there, up to `max_rows` rows and `max_bytes` bytes of each partition; never waits.
+    /// Takes what is there, up to `max_rows` rows and `max_bytes` bytes of each partition; never
+    /// waits.
     pub(super) fn poll(
         &mut self,
         max_rows: usize,
         max_bytes: usize,
         into: &mut Vec<Rows>,
     ) -> Result<Polled, Error> {
-        // Rows come by the lanes; here come log lines and errors of the whole client, which the context has taken.
+        // Rows come by the lanes; here come log lines and errors of the whole client, which the
+        // context has taken.
         let _event = self.consumer.poll(Duration::ZERO);
         let mut polled = Polled::Drained;
         for lane in self.lanes.iter_mut().filter(|lane| !lane.held) {

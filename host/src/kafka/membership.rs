@@ -1,11 +1,12 @@
 //! Which tasks are this worker's.
 //!
-//! A static member of the service's group that subscribes to `<service>-tasks`, of which each partition is a task and none
-//! is ever written. librdkafka asks for every change; here it is kept as an [`Event`] until the worker, having ended its
-//! transaction, acknowledges it. Until then the group waits, and no other worker gets a task that is being given up.
+//! A static member of the service's group that subscribes to `<service>-tasks`, of which each
+//! partition is a task and none is ever written. librdkafka asks for every change; here it is kept
+//! as an [`Event`] until the worker, having ended its transaction, acknowledges it. Until then the
+//! group waits, and no other worker gets a task that is being given up.
 //!
-//! Never commit with anything but [`Membership::group_metadata`], taken at that moment: it is what fences a worker that lost
-//! its tasks.
+//! Never commit with anything but [`Membership::group_metadata`], taken at that moment: it is what
+//! fences a worker that lost its tasks.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,7 +31,8 @@ use super::lanes::raw;
 /// A change of the tasks that this worker owns, by their partitions of the tasks topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// These are ours from the acknowledgement on. Their former owners have ended their transactions, or are dead.
+    /// These are ours from the acknowledgement on. Their former owners have ended their
+    /// transactions, or are dead.
     Assigned(Vec<u32>),
     /// These are to be given up. Caller: commit, drop them, acknowledge.
     Revoked(Vec<u32>),
@@ -66,8 +68,9 @@ impl ClientContext for Rebalances {
 }
 
 impl ConsumerContext for Rebalances {
-    /// Runs inside `poll`, on the worker's thread. Instead of following the change at once, as librdkafka's default does, it
-    /// is put down for the worker; librdkafka waits for the call that follows it.
+    /// Runs inside `poll`, on the worker's thread. Instead of following the change at once, as
+    /// librdkafka's default does, it is put down for the worker; librdkafka waits for the call that
+    /// follows it.
     fn rebalance(
         &self,
         consumer: &BaseConsumer<Self>,
@@ -102,8 +105,9 @@ impl ConsumerContext for Rebalances {
 }
 
 impl Membership {
-    /// Joins the group `service` for the tasks topic, which must exist. `instance` must be this worker's alone, and the same
-    /// after a restart. `wake` is called when there is something to poll.
+    /// Joins the group `service` for the tasks topic, which must exist. `instance` must be this
+    /// worker's alone, and the same after a restart. `wake` is called when there is something to
+    /// poll.
     pub fn join(
         cluster: &Cluster,
         service: &str,
@@ -126,8 +130,9 @@ impl Membership {
         })
     }
 
-    /// What has changed: the same event until it is acknowledged. Never waits. Call it often: the group takes a worker that has not
-    /// polled for `max_poll_interval` for dead. Errors: [`Error::Fenced`] when another worker has this instance's name.
+    /// What has changed: the same event until it is acknowledged. Never waits. Call it often: the
+    /// group takes a worker that has not polled for `max_poll_interval` for dead. Errors:
+    /// [`Error::Fenced`] when another worker has this instance's name.
     pub fn poll(&mut self) -> Result<Option<Event>, Error> {
         if let Some(Err(error)) = self.consumer.poll(Duration::ZERO) {
             let passing = [
@@ -147,8 +152,8 @@ impl Membership {
         Ok(self.consumer.context().events.lock().front().cloned())
     }
 
-    /// Tells the group that the event that `poll` gave last has been followed. Nothing to acknowledge: nothing happens.
-    /// Errors: the assignment has been overtaken; join anew.
+    /// Tells the group that the event that `poll` gave last has been followed. Nothing to
+    /// acknowledge: nothing happens. Errors: the assignment has been overtaken; join anew.
     pub fn acknowledge(&mut self) -> Result<(), Error> {
         let Some(event) = self.consumer.context().events.lock().pop_front() else {
             return Ok(());
@@ -175,7 +180,8 @@ impl Membership {
         &self.tasks
     }
 
-    /// What the next commit is fenced by. Take it right before the commit. `None`: not a member yet.
+    /// What the next commit is fenced by. Take it right before the commit. `None`: not a member
+    /// yet.
     pub fn group_metadata(&self) -> Option<GroupMetadata> {
         self.consumer.group_metadata().map(GroupMetadata)
     }
@@ -186,8 +192,9 @@ impl Membership {
 }
 
 impl Drop for Membership {
-    /// Closing revokes what is left; the callback follows at once from now on, and so must what was not acknowledged, or
-    /// librdkafka would wait for it for ever. A static member stays in the group until its session's time is up.
+    /// Closing revokes what is left; the callback follows at once from now on, and so must what was
+    /// not acknowledged, or librdkafka would wait for it for ever. A static member stays in the
+    /// group until its session's time is up.
     fn drop(&mut self) {
         self.consumer
             .context()

@@ -1,9 +1,10 @@
 //! The door to Kafka: the only place that knows rdkafka.
 //!
-//! Everything blocks, and belongs to plain threads. A host has one [`Cluster`] for questions and topics; a worker has a
-//! [`Membership`] (which tasks are mine?), a [`Source`] (their rows), a [`Reader`] for each thing that it reads whole
-//! (changelogs, global tables), and one [`Producer`], whose transactions hold outputs, changelogs and positions together.
-//! Clients wake the worker through a [`Wake`], so that it may sleep in one place.
+//! Everything blocks, and belongs to plain threads. A host has one [`Cluster`] for questions and
+//! topics; a worker has a [`Membership`] (which tasks are mine?), a [`Source`] (their rows), a
+//! [`Reader`] for each thing that it reads whole (changelogs, global tables), and one [`Producer`],
+//! whose transactions hold outputs, changelogs and positions together. Clients wake the worker
+//! through a [`Wake`], so that it may sleep in one place.
 
 mod cluster;
 mod context;

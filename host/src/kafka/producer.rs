@@ -1,7 +1,8 @@
 //! A worker's transactions: outputs, changelogs and positions, all or nothing.
 //!
-//! The transactional id is a worker's own and stable, so that a worker that comes back ends its own orphan, and a zombie is
-//! fenced. Rows are copied once, into librdkafka's queue. After any error but [`Error::Abortable`] the producer is done for.
+//! The transactional id is a worker's own and stable, so that a worker that comes back ends its own
+//! orphan, and a zombie is fenced. Rows are copied once, into librdkafka's queue. After any error
+//! but [`Error::Abortable`] the producer is done for.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -105,8 +106,9 @@ impl ProducerContext for Deliveries {
 }
 
 impl Producer {
-    /// Makes the producer and ends what a former one of this id has left open: after this, a zombie of it is fenced. Waits for the
-    /// brokers. `batch_bytes`: the smallest `max.message.bytes` of the topics that it will write to.
+    /// Makes the producer and ends what a former one of this id has left open: after this, a zombie
+    /// of it is fenced. Waits for the brokers. `batch_bytes`: the smallest `max.message.bytes` of
+    /// the topics that it will write to.
     pub fn open(
         cluster: &Cluster,
         transactional_id: &str,
@@ -150,8 +152,8 @@ impl Producer {
         Ok(())
     }
 
-    /// Appends rows, with their headers and timestamps, to the open transaction. Copies them and returns; waits only while the queue
-    /// to the brokers is full. Panics outside of a transaction.
+    /// Appends rows, with their headers and timestamps, to the open transaction. Copies them and
+    /// returns; waits only while the queue to the brokers is full. Panics outside of a transaction.
     pub fn produce(
         &mut self,
         topic: &str,
@@ -188,9 +190,10 @@ impl Producer {
         Ok(())
     }
 
-    /// Ends the transaction with these positions (next offset to read, and metadata), fenced by the group. Everything that was
-    /// produced is acknowledged first. Errors: [`Error::Abortable`]: abort; anything else: the producer is done for, and
-    /// whether the transaction has committed is known only from what is committed.
+    /// Ends the transaction with these positions (next offset to read, and metadata), fenced by the
+    /// group. Everything that was produced is acknowledged first. Errors: [`Error::Abortable`]:
+    /// abort; anything else: the producer is done for, and whether the transaction has committed is
+    /// known only from what is committed.
     pub fn commit(
         &mut self,
         positions: &[(Position, String)],
@@ -224,16 +227,16 @@ impl Producer {
         ))
     }
 
-    /// Ends the transaction with nothing; does nothing where none is open. Errors: the producer is done for, the transaction
-    /// is not; so it is, too, once the brokers have refused a row: its sequence number is lost, and the next row would be
-    /// refused for the gap.
+    /// Ends the transaction with nothing; does nothing where none is open. Errors: the producer is
+    /// done for, the transaction is not; so it is, too, once the brokers have refused a row: its
+    /// sequence number is lost, and the next row would be refused for the gap.
     pub fn abort(&mut self) -> Result<(), Error> {
         if !self.open {
             return Ok(());
         }
         let deadline = Instant::now() + self.timeout;
-        // librdkafka purges what is queued (doing that before it leaves gaps in its sequence numbers), and waits for
-        // reports that only a poll takes from its queue.
+        // librdkafka purges what is queued (doing that before it leaves gaps in its sequence
+        // numbers), and waits for reports that only a poll takes from its queue.
         let ended = AtomicBool::new(false);
         let aborted = thread::scope(|threads| {
             threads.spawn(|| {
@@ -298,7 +301,8 @@ impl Producer {
         }
     }
 
-    /// Waits until every row is acknowledged. Once one has failed, librdkafka sends no more of them.
+    /// Waits until every row is acknowledged. Once one has failed, librdkafka sends no more of
+    /// them.
     fn drain(&self, deadline: Instant) -> Result<(), Error> {
         let mut pause = Duration::from_micros(50);
         loop {

@@ -1,7 +1,9 @@
-//! Topics that are read whole: changelogs when a task is restored, the topics of global tables, the cluster's own topics.
+//! Topics that are read whole: changelogs when a task is restored, the topics of global tables, the
+//! cluster's own topics.
 //!
-//! A partition has *caught up* when everything that was in it when it was added has been given, whatever transactions were
-//! open then: the reader first waits until they are decided. It goes on reading after that, until the partition is removed.
+//! A partition has *caught up* when everything that was in it when it was added has been given,
+//! whatever transactions were open then: the reader first waits until they are decided. It goes on
+//! reading after that, until the partition is removed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -52,8 +54,9 @@ impl Reader {
         })
     }
 
-    /// Starts to read these partitions, each from its offset, or from its first row for `None` or an offset before it. Errors:
-    /// [`Error::OutOfRange`] for an offset after the end: the topic was made anew, and what was read of it before is worthless.
+    /// Starts to read these partitions, each from its offset, or from its first row for `None` or
+    /// an offset before it. Errors: [`Error::OutOfRange`] for an offset after the end: the topic
+    /// was made anew, and what was read of it before is worthless.
     pub fn add(&mut self, starts: &[(Partition, Option<i64>)]) -> Result<(), Error> {
         let partitions: Vec<Partition> = starts
             .iter()
@@ -104,8 +107,9 @@ impl Reader {
         self.lanes.remove(partitions)
     }
 
-    /// Takes the rows that are there, up to `max_rows` of each partition, and never waits long. `true`: there may be more.
-    /// Call it at least every 20 ms until all have caught up: not everything wakes.
+    /// Takes the rows that are there, up to `max_rows` of each partition, and never waits long.
+    /// `true`: there may be more. Call it at least every 20 ms until all have caught up: not
+    /// everything wakes.
     pub fn poll(&mut self, max_rows: usize, into: &mut Vec<Rows>) -> Result<bool, Error> {
         self.start_decided()?;
         let polled = self.lanes.poll(max_rows, MAX_BYTES, into)?;
@@ -137,8 +141,9 @@ impl Reader {
                 .all(|partition| self.caught_up(&partition))
     }
 
-    /// Reads the partitions whose transactions are decided: what is empty has caught up at once, the others at their first
-    /// end. (An end that comes before all is decided would be that of the decided rows only.)
+    /// Reads the partitions whose transactions are decided: what is empty has caught up at once,
+    /// the others at their first end. (An end that comes before all is decided would be that of the
+    /// decided rows only.)
     fn start_decided(&mut self) -> Result<(), Error> {
         if self.waiting.is_empty() || self.looked.is_some_and(|looked| looked.elapsed() < LOOK) {
             return Ok(());

@@ -1,17 +1,20 @@
 //! Rows that a broker would refuse, found before they are produced.
 //!
-//! One refused row makes the whole transaction fail, again and again; found here, it is the failure of that row alone.
+//! One refused row makes the whole transaction fail, again and again; found here, it is the failure
+//! of that row alone.
 
 use weir_core::record::Headers;
 use weir_core::topology::TopicFacts;
 
-/// Bytes of a record batch's own header, and the most that one record's fields of variable length take.
+/// Bytes of a record batch's own header, and the most that one record's fields of variable length
+/// take.
 const BATCH_OVERHEAD: usize = 61;
 const RECORD_OVERHEAD: usize = 32;
 const HEADER_OVERHEAD: usize = 10;
 
-/// Why a broker would refuse this row in a topic of these facts at time `now` (milliseconds since the epoch); `None`: it would
-/// not. Compression, which may make a row fit after all, is not counted on.
+/// Why a broker would refuse this row in a topic of these facts at time `now` (milliseconds since
+/// the epoch); `None`: it would not. Compression, which may make a row fit after all, is not
+/// counted on.
 pub fn refusal(
     facts: &TopicFacts,
     key: Option<&[u8]>,

@@ -17,10 +17,11 @@ pub struct Settings {
     pub client_id: String,
     /// Properties of librdkafka for every client: security, timeouts, sizes.
     pub properties: BTreeMap<String, String>,
-    /// How long one request to the brokers is waited for before it counts as [`super::Error::Unreachable`].
+    /// How long one request to the brokers is waited for before it counts as
+    /// [`super::Error::Unreachable`].
     pub request_timeout: Duration,
-    /// How long a worker may be silent before its tasks go to others. A worker that comes back within it has its tasks
-    /// again without a rebalance, since members are static.
+    /// How long a worker may be silent before its tasks go to others. A worker that comes back
+    /// within it has its tasks again without a rebalance, since members are static.
     pub session_timeout: Duration,
     /// How long a worker may be busy between two polls before its tasks go to others.
     pub max_poll_interval: Duration,
@@ -46,7 +47,8 @@ const FIXED: [&str; 11] = [
 ];
 
 impl Settings {
-    /// The defaults: sessions of 10 s, transactions of 10 s, requests of 10 s, 5 minutes between polls.
+    /// The defaults: sessions of 10 s, transactions of 10 s, requests of 10 s, 5 minutes between
+    /// polls.
     pub fn new(brokers: impl Into<String>) -> Settings {
         Settings {
             brokers: brokers.into(),
@@ -109,10 +111,12 @@ impl Settings {
         self.client(&[])
     }
 
-    /// The member that owns tasks. It never fetches, so that `max.poll.interval.ms` alone watches the worker.
+    /// The member that owns tasks. It never fetches, so that `max.poll.interval.ms` alone watches
+    /// the worker.
     pub(super) fn membership(&self, group: &str, instance: &str) -> ClientConfig {
         let session = self.session_timeout.as_millis();
-        // A member learns of a rebalance by its heartbeat: often enough that a move takes no noticeable time.
+        // A member learns of a rebalance by its heartbeat: often enough that a move takes no
+        // noticeable time.
         let heartbeat = (session / 3).clamp(1, 500);
         self.client(&[
             ("group.id", group.to_owned()),
@@ -154,15 +158,16 @@ impl Settings {
         ])
     }
 
-    /// Writes in transactions. `batch_bytes`: the smallest `max.message.bytes` of the topics that it writes to, since brokers
-    /// refuse a whole batch above it.
+    /// Writes in transactions. `batch_bytes`: the smallest `max.message.bytes` of the topics that
+    /// it writes to, since brokers refuse a whole batch above it.
     pub(super) fn producer(&self, transactional_id: &str, batch_bytes: u32) -> ClientConfig {
         let transaction = self.transaction_timeout.as_millis();
         self.client(&[
             ("transactional.id", transactional_id.to_owned()),
             ("transaction.timeout.ms", transaction.to_string()),
             ("batch.size", batch_bytes.clamp(1, 1_000_000).to_string()),
-            // What is too large for a topic is found by `refusal` before; one row alone may fill a batch.
+            // What is too large for a topic is found by `refusal` before; one row alone may fill a
+            // batch.
             ("message.max.bytes", "1000000000".to_owned()),
             ("linger.ms", "2".to_owned()),
             ("queue.buffering.max.messages", "200000".to_owned()),

@@ -1,7 +1,7 @@
 //! The rows of a worker's tasks.
 //!
-//! A consumer of the service's group that is no member of it: its partitions are assigned by hand, in step with what the
-//! membership says. It reads committed rows only.
+//! A consumer of the service's group that is no member of it: its partitions are assigned by hand,
+//! in step with what the membership says. It reads committed rows only.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -45,8 +45,9 @@ impl Source {
         })
     }
 
-    /// Where the group has committed; partitions without a commit are left out. Ask for it after a rebalance only, since it waits,
-    /// up to `timeout`, while a dead owner's transaction is open. Errors: [`Error::Pending`] when it still is.
+    /// Where the group has committed; partitions without a commit are left out. Ask for it after a
+    /// rebalance only, since it waits, up to `timeout`, while a dead owner's transaction is open.
+    /// Errors: [`Error::Pending`] when it still is.
     pub fn committed(
         &self,
         partitions: &[Partition],
@@ -123,8 +124,9 @@ impl Source {
         self.lanes.partitions()
     }
 
-    /// Takes the rows that are there, up to `max_rows` of each partition, and never waits. `true`: there may be more.
-    /// Errors: [`Error::OutOfRange`] where retention, or a topic made anew, has taken rows that were not read.
+    /// Takes the rows that are there, up to `max_rows` of each partition, and never waits. `true`:
+    /// there may be more. Errors: [`Error::OutOfRange`] where retention, or a topic made anew, has
+    /// taken rows that were not read.
     pub fn poll(&mut self, max_rows: usize, into: &mut Vec<Rows>) -> Result<bool, Error> {
         match self.lanes.poll(max_rows, MAX_BYTES, into)? {
             Polled::Drained => Ok(false),

@@ -128,7 +128,8 @@ impl From<&InternalTopic> for Topic {
 }
 
 impl Cluster {
-    /// What the engine must know of these topics; those that do not exist are left out. Two requests.
+    /// What the engine must know of these topics; those that do not exist are left out. Two
+    /// requests.
     pub fn describe<'a>(
         &self,
         topics: impl IntoIterator<Item = &'a str>,
@@ -179,8 +180,9 @@ impl Cluster {
         Ok(counted.collect())
     }
 
-    /// Makes the topics that are missing and waits until all of them are there on the brokers (Kafka refuses new ones for some
-    /// 75 ms). Errors: a topic that exists with another number of partitions and may not grow, or has more than wanted.
+    /// Makes the topics that are missing and waits until all of them are there on the brokers
+    /// (Kafka refuses new ones for some 75 ms). Errors: a topic that exists with another number of
+    /// partitions and may not grow, or has more than wanted.
     pub fn ensure(&self, topics: &[Topic]) -> Result<(), Error> {
         let deadline = Instant::now() + self.settings().request_timeout;
         let there = self.partitions()?;
@@ -226,7 +228,8 @@ impl Cluster {
         }
     }
 
-    /// Deletes the rows before these offsets, e.g. what was read of a repartition topic. One request a broker.
+    /// Deletes the rows before these offsets, e.g. what was read of a repartition topic. One
+    /// request a broker.
     pub fn delete_before(&self, positions: &[Position]) -> Result<(), Error> {
         const DOING: &str = "deleting rows that were read";
         let mut list = TopicPartitionList::with_capacity(positions.len());
@@ -298,7 +301,8 @@ impl Cluster {
         doing: &str,
         request: impl Future<Output = KafkaResult<T>>,
     ) -> Result<T, Error> {
-        // librdkafka answers within the request's own time-out; the second more is for a machine that is slow.
+        // librdkafka answers within the request's own time-out; the second more is for a machine
+        // that is slow.
         match wait(
             request,
             self.settings().request_timeout + Duration::from_secs(1),

@@ -1,7 +1,7 @@
 //! A task's committed state: the engine's [`Backend`] on RocksDB.
 //!
-//! A key is the partition (4 bytes, big-endian) and the entry's key; a value is the timestamp (8 bytes, big-endian) and
-//! the entry's value.
+//! A key is the partition (4 bytes, big-endian) and the entry's key; a value is the timestamp (8
+//! bytes, big-endian) and the entry's value.
 
 use std::ops::Bound;
 use std::ops::ControlFlow;

@@ -1,7 +1,8 @@
 //! The database of one service on one host.
 //!
-//! Column families: one a store, by the store's name, and `weir.offsets` for the changelog offsets. Stores that the service no longer
-//! has are kept, so that a version that goes back to them finds them, until [`Database::forget`].
+//! Column families: one a store, by the store's name, and `weir.offsets` for the changelog offsets.
+//! Stores that the service no longer has are kept, so that a version that goes back to them finds
+//! them, until [`Database::forget`].
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -36,8 +37,8 @@ pub struct Database {
 }
 
 impl Database {
-    /// Opens the database in `folder`, or makes it. Replays what was written since the last flush. Errors: [`Error::InUse`],
-    /// [`Error::Damaged`], [`Error::Unusable`].
+    /// Opens the database in `folder`, or makes it. Replays what was written since the last flush.
+    /// Errors: [`Error::InUse`], [`Error::Damaged`], [`Error::Unusable`].
     pub fn open(folder: &Path, memory: &Memory) -> Result<Database, Error> {
         let unusable = |error: std::io::Error| Error::Unusable {
             folder: folder.to_owned(),
@@ -79,9 +80,9 @@ impl Database {
         &self.folder
     }
 
-    /// The committed state of a task of this partition: its own stores, and the global ones as everyone sees them. `stores`: all
-    /// of the topology, in its order. With [`super::GLOBAL`] as the partition, the global stores alone are of use.
-    /// Stores that are not there yet are made.
+    /// The committed state of a task of this partition: its own stores, and the global ones as
+    /// everyone sees them. `stores`: all of the topology, in its order. With [`super::GLOBAL`] as
+    /// the partition, the global stores alone are of use. Stores that are not there yet are made.
     pub fn task(&self, partition: u32, stores: &[StoreSpec]) -> Result<TaskState, Error> {
         Ok(TaskState::new(
             self.rocks.clone(),
@@ -89,7 +90,8 @@ impl Database {
         ))
     }
 
-    /// A reader's view of the same, which stays as it is now while transactions go on. Cheap: make one for each query.
+    /// A reader's view of the same, which stays as it is now while transactions go on. Cheap: make
+    /// one for each query.
     pub fn view(&self, partition: u32, stores: &[StoreSpec]) -> Result<View<'_>, Error> {
         Ok(View::new(&self.rocks, self.families(partition, stores)?))
     }
@@ -128,8 +130,8 @@ impl Database {
         Ok(())
     }
 
-    /// Hard links to the files as they are now, in a folder that must not exist: a state to go back to, at no cost of space until
-    /// the files go.
+    /// Hard links to the files as they are now, in a folder that must not exist: a state to go back
+    /// to, at no cost of space until the files go.
     pub fn checkpoint(&self, folder: &Path) -> Result<(), Error> {
         let made = rocksdb::checkpoint::Checkpoint::new(&self.rocks)
             .and_then(|checkpoint| checkpoint.create_checkpoint(folder));

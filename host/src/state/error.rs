@@ -11,7 +11,8 @@ pub enum Error {
         /// Of the database.
         folder: PathBuf,
     },
-    /// What is there cannot be trusted. Caller: [`super::Database::destroy`], open anew, restore from the changelogs.
+    /// What is there cannot be trusted. Caller: [`super::Database::destroy`], open anew, restore
+    /// from the changelogs.
     #[error("the state in {} is damaged ({reason}); it will be restored from the changelogs", folder.display())]
     Damaged {
         /// Of the database.

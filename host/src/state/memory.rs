@@ -1,7 +1,7 @@
 //! The memory of all databases of a host: one block cache and one limit of unflushed writes.
 //!
-//! A hundred services that do little cost little: tables are opened when they are asked for, memtables grow in small steps,
-//! and whatever is kept in memory is taken from the one cache.
+//! A hundred services that do little cost little: tables are opened when they are asked for,
+//! memtables grow in small steps, and whatever is kept in memory is taken from the one cache.
 
 use rocksdb::{BlockBasedOptions, Cache, DBCompressionType, LogLevel, Options, WriteBufferManager};
 

@@ -7,7 +7,8 @@ use weir_core::store::{Entries, Error, KeyRange, StoreId, Visit};
 use super::backend::{Family, entries, family, walk};
 use super::database::Rocks;
 
-/// A moment of one partition's stores and of the global ones. While it lives, what is overwritten stays on the disk.
+/// A moment of one partition's stores and of the global ones. While it lives, what is overwritten
+/// stays on the disk.
 pub struct View<'a> {
     rocks: &'a Rocks,
     snapshot: SnapshotWithThreadMode<'a, Rocks>,

@@ -1,4 +1,5 @@
-//! The door to Kafka, against a real broker: the embedded one or Apache Kafka, by `WEIR_TEST_BROKER`.
+//! The door to Kafka, against a real broker: the embedded one or Apache Kafka, by
+//! `WEIR_TEST_BROKER`.
 
 mod membership;
 mod reading;

@@ -1,5 +1,5 @@
-//! What a row costs on its way out and in, in CPU time of this process. Only with `WEIR_TEST_SPEED` set, and alone:
-//! `WEIR_TEST_SPEED=1 cargo test -p weir --test kafka speed -- --nocapture`.
+//! What a row costs on its way out and in, in CPU time of this process. Only with `WEIR_TEST_SPEED`
+//! set, and alone: `WEIR_TEST_SPEED=1 cargo test -p weir --test kafka speed -- --nocapture`.
 
 use std::time::Instant;
 

@@ -1,4 +1,5 @@
-//! What the stories of this folder are told with: clusters, names, rows, and a worker in its barest form.
+//! What the stories of this folder are told with: clusters, names, rows, and a worker in its barest
+//! form.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

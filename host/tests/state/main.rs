@@ -1,4 +1,5 @@
-//! The door to RocksDB: the engine's contract for backends, and what is only true of a database on a disk.
+//! The door to RocksDB: the engine's contract for backends, and what is only true of a database on
+//! a disk.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 

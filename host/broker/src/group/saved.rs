@@ -1,7 +1,8 @@
 //! A group as it is written down: its last generation, with every member's assignment.
 //!
-//! Members outlive a restart of the broker: whoever is heard from within its session goes on without
-//! a rebalance. What a rebalance was about to decide is not written; its members join again.
+//! Members outlive a restart of the broker: whoever is heard from within its session goes on
+//! without a rebalance. What a rebalance was about to decide is not written; its members join
+//! again.
 
 use std::time::{Duration, Instant};
 

@@ -1,9 +1,9 @@
 //! A look at a request before it is decoded: are its lengths possible?
 //!
 //! The codecs take memory for as many elements as a list claims to have, before they see the first;
-//! thirty bytes from a broken client would end the process. So a request is decoded twice, the first
-//! time from [`Cautious`] bytes, which lie about lengths: none is longer than what is left, plus
-//! one, and a list that claims more than that runs out of bytes instead of memory.
+//! thirty bytes from a broken client would end the process. So a request is decoded twice, the
+//! first time from [`Cautious`] bytes, which lie about lengths: none is longer than what is left,
+//! plus one, and a list that claims more than that runs out of bytes instead of memory.
 
 use bytes::{Buf, Bytes, TryGetError};
 use kafka_protocol::protocol::Decodable;

@@ -1,7 +1,8 @@
 //! RocksDB, and the only file that knows of it.
 //!
 //! Writes go to its log without waiting for the disk, as Apache Kafka does with a page cache: they
-//! outlive the process, whatever kills it, and not a power cut. `fsync` makes them outlive that too.
+//! outlive the process, whatever kills it, and not a power cut. `fsync` makes them outlive that
+//! too.
 
 use std::path::{Path, PathBuf};
 

@@ -1,7 +1,7 @@
 //! The topologies of `weir bench`: which one runs, and on which topics, is configuration.
 //!
-//! Keys and values are bytes as they come. The topologies are those of the Kafka Streams applications that weir is
-//! measured against.
+//! Keys and values are bytes as they come. The topologies are those of the Kafka Streams
+//! applications that weir is measured against.
 
 use std::time::Duration;
 
@@ -20,7 +20,8 @@ pub fn bench(t: &mut Topology) {
     match workload.as_str() {
         "passthrough" => rows.map_values(Clone::clone).to(&output),
         "count" | "count-cached" => rows.group().count("counts").to_stream().to(&output),
-        // A count whose state also holds the last value: for a large state. The output is the count.
+        // A count whose state also holds the last value: for a large state. The output is the
+        // count.
         "latest" => rows
             .group()
             .aggregate("latest", || vec![0; 8], remember)

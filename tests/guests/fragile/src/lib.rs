@@ -1,4 +1,5 @@
-//! A service that some rows break: it traps, never ends, or takes all memory. All other rows come out in upper case.
+//! A service that some rows break: it traps, never ends, or takes all memory. All other rows come
+//! out in upper case.
 
 use weir::Topology;
 
