@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use weir_tests::orders::{Ecosystem, install, order};
+use weir_tests::orders::{Ecosystem, order};
 use weir_tests::row::{NewRow, Row};
 use weir_tests::{Broker, Client, Weir, paths, ports, wait};
 

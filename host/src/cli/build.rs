@@ -73,7 +73,7 @@ fn compile(folder: &Path) -> anyhow::Result<PathBuf> {
 
 /// The module of the crate itself: the last one that cargo tells of.
 fn last_module(messages: &str) -> Option<PathBuf> {
-    let artifacts = messages.lines().filter_map(|line| {
+    let mut artifacts = messages.lines().filter_map(|line| {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;
         let files = message.get("filenames")?.as_array()?.clone();
         files
@@ -84,5 +84,5 @@ fn last_module(messages: &str) -> Option<PathBuf> {
                     .is_some_and(|extension| extension == "wasm")
             })
     });
-    artifacts.last()
+    artifacts.next_back()
 }
