@@ -184,7 +184,8 @@ fn topics_of_different_partition_counts_cannot_be_joined() {
     client.create_topic("joined", 4, &[]);
     let config = format!(
         "[services.joining]\ncomponent = {:?}\n\
-         config = {{ workload = \"join\", in = \"clicks\", table = \"users\", out = \"joined\" }}\n",
+         config = {{ workload = \"join\", in = \"clicks\", table = \"users\", \
+         out = \"joined\" }}\n",
         paths::component("bench").display().to_string()
     );
     let mut host = Weir::host("host", &broker.bootstrap())

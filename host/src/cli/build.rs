@@ -67,7 +67,8 @@ fn compile(folder: &Path) -> anyhow::Result<PathBuf> {
     }
     let messages = String::from_utf8(output.stdout).context("reading cargo's messages")?;
     last_module(&messages).context(
-        "the crate made no Wasm module; its Cargo.toml needs `[lib] crate-type = [\"cdylib\", \"rlib\"]`",
+        "the crate made no Wasm module; its Cargo.toml needs \
+         `[lib] crate-type = [\"cdylib\", \"rlib\"]`",
     )
 }
 

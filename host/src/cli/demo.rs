@@ -106,8 +106,10 @@ impl Arguments {
         if !self.once {
             let http = daemon.http();
             super::print(&format!(
-                "\nStill up. Try:\n  curl -i -d '{{\"customerId\": 1, \"product\": \"JUMPERS\", \"quantity\": 1, \"price\": 10}}' \
-                 http://{http}/v1/orders\n  curl http://{http}/metrics\nKafka listens on {}. Ctrl-C ends it.\n",
+                "\nStill up. Try:\n  curl -i -d '{{\"customerId\": 1, \"product\": \"JUMPERS\", \
+                 \"quantity\": 1, \"price\": 10}}' \
+                 http://{http}/v1/orders\n  curl http://{http}/metrics\n\
+                 Kafka listens on {}. Ctrl-C ends it.\n",
                 config.brokers
             ))?;
             shutdown::requested().await?;

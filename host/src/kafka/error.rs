@@ -34,7 +34,8 @@ pub enum Error {
     /// Another client has this transactional id or group instance id now. Caller: close this worker
     /// without a commit.
     #[error(
-        "{doing}: another worker has taken over: {reason}; is the state folder of this host copied to another one?"
+        "{doing}: another worker has taken over: {reason}; \
+         is the state folder of this host copied to another one?"
     )]
     Fenced {
         /// What was tried.

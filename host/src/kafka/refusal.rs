@@ -32,7 +32,8 @@ pub fn refusal(
     {
         let ahead = timestamp.saturating_sub(now);
         return Some(format!(
-            "stamped {ahead} ms ahead of the clock; the topic's message.timestamp.after.max.ms is {limit}"
+            "stamped {ahead} ms ahead of the clock; \
+             the topic's message.timestamp.after.max.ms is {limit}"
         ));
     }
     if timestamp < 0 {

@@ -201,7 +201,8 @@ impl Cluster {
                     return Err(Error::Refused {
                         doing: format!("making topic `{}`", topic.name),
                         reason: format!(
-                            "it exists with {count} partitions, and {} are needed; reset the service, or delete it",
+                            "it exists with {count} partitions, and {} are needed; \
+                             reset the service, or delete it",
                             topic.partitions
                         ),
                     });

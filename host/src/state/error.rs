@@ -6,14 +6,21 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Another process has it. Caller: stop, and show it to the operator.
-    #[error("the state in {} is in use by another weir process; stop that one, or give this one its own `state` folder", folder.display())]
+    #[error(
+        "the state in {} is in use by another weir process; \
+         stop that one, or give this one its own `state` folder",
+        folder.display()
+    )]
     InUse {
         /// Of the database.
         folder: PathBuf,
     },
     /// What is there cannot be trusted. Caller: [`super::Database::destroy`], open anew, restore
     /// from the changelogs.
-    #[error("the state in {} is damaged ({reason}); it will be restored from the changelogs", folder.display())]
+    #[error(
+        "the state in {} is damaged ({reason}); it will be restored from the changelogs",
+        folder.display()
+    )]
     Damaged {
         /// Of the database.
         folder: PathBuf,
@@ -21,7 +28,11 @@ pub enum Error {
         reason: String,
     },
     /// The file system refuses: permissions, no space. Caller: stop, and show it to the operator.
-    #[error("the state in {} cannot be used: {reason}; check the disk's space and the folder's permissions", folder.display())]
+    #[error(
+        "the state in {} cannot be used: {reason}; \
+         check the disk's space and the folder's permissions",
+        folder.display()
+    )]
     Unusable {
         /// Of the database.
         folder: PathBuf,
