@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 
 use crate::format::{self, Data};
 use crate::function::{Outputs, Reject};
+use crate::serdes::Topics;
 use crate::state::{Declared, Store, after, key_bytes};
 
 /// Forwards the rows of a processor.
@@ -144,7 +145,14 @@ impl<K: Data, V: Data> Context<'_, K, V> {
 pub struct Command<'a> {
     pub(crate) stores: Declared<'a>,
     pub(crate) rows: Vec<crate::bindings::weir::service::http::Appended>,
-    pub(crate) topics: &'a [u32],
+    pub(crate) topics: &'a Appends,
+}
+
+/// The topics that a command appends to, and how.
+pub(crate) struct Appends {
+    /// Handles and names, in the order of the route.
+    pub(crate) topics: Vec<(u32, String)>,
+    pub(crate) serdes: Topics,
 }
 
 impl Command<'_> {
@@ -154,17 +162,19 @@ impl Command<'_> {
     /// Appends a row to a topic that the route has declared. It is in the same transaction as what
     /// is put; the response leaves when that has committed.
     pub fn append<K: Data, V: Data>(&mut self, topic: crate::Topic<K, V>, key: &K, value: &V) {
-        let found = self.topics.iter().position(|id| *id == topic.id);
+        let Appends { topics, serdes } = self.topics;
+        let found = topics.iter().position(|(id, _)| *id == topic.id);
         let found = found.expect("a topic that a command appends to is declared; name it in `to`");
-        let mut bytes = (Vec::new(), Vec::new());
-        let written = format::encode_key(key, &mut bytes.0)
-            .and_then(|key| Ok((key, format::encode_value(value, &mut bytes.1)?)));
-        let (key, value) = written.unwrap_or_else(|error| panic!("a row to append: {error}"));
+        let codecs = serdes.seen_as(&topics[found].1);
+        let codecs = codecs.unwrap_or_else(|mistake| panic!("a row to append: {mistake}"));
+        let [key, value] = codecs
+            .write(key, value)
+            .unwrap_or_else(|error| panic!("a row to append: {error}"));
         self.rows
             .push(crate::bindings::weir::service::http::Appended {
                 topic: u8::try_from(found).expect("few topics are declared"),
-                key: key.then_some(bytes.0),
-                value: value.then_some(bytes.1),
+                key,
+                value,
             });
     }
 }

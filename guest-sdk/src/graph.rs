@@ -11,7 +11,9 @@ use std::rc::Rc;
 use crate::bindings::weir::service::topology::{
     Description, Edge, Node, Operator, Route, Store as StoreNode,
 };
+use crate::format::Data;
 use crate::function::Function;
+use crate::serdes::{Codecs, Topics};
 
 /// A graph that is being built, and everyone who builds it.
 pub(crate) type Shared = Rc<RefCell<Graph>>;
@@ -27,6 +29,7 @@ pub(crate) struct Graph {
     /// The settings that were asked for.
     pub(crate) settings: Vec<String>,
     pub(crate) mistakes: Vec<String>,
+    pub(crate) serdes: Topics,
     sources: BTreeMap<String, Edge>,
 }
 
@@ -45,6 +48,7 @@ impl Graph {
             config,
             settings: Vec::new(),
             mistakes: Vec::new(),
+            serdes: Topics::default(),
             sources: BTreeMap::new(),
         }
     }
@@ -75,6 +79,17 @@ impl Graph {
         let edge = self.node(topic, Vec::new(), Operator::Source(topic.to_owned()));
         self.sources.insert(topic.to_owned(), edge);
         edge
+    }
+
+    /// The serdes of a topic that is read or written with these types.
+    pub(crate) fn codecs<K: Data, V: Data>(&mut self, topic: &str) -> Codecs<K, V> {
+        self.serdes.of(topic).unwrap_or_else(|mistake| {
+            self.mistakes.push(mistake);
+            Codecs {
+                key: None,
+                value: None,
+            }
+        })
     }
 
     /// Adds a function.

@@ -44,6 +44,7 @@ pub mod log;
 mod process;
 mod route;
 mod row;
+pub mod serdes;
 mod state;
 mod stream;
 mod table;

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::bindings::weir::service::http::Outcome;
 use crate::bindings::weir::service::topology::{Route as RouteNode, RouteKey, RouteKind};
-use crate::context::{Command, Query};
+use crate::context::{Appends, Command, Query};
 use crate::format::Data;
 use crate::function::{Function, row_number};
 use crate::graph::Shared;
@@ -93,6 +93,10 @@ impl<S: Stores> Route<S> {
 
     /// A topic that the command appends to; once for each.
     pub fn to<K: Data, V: Data>(mut self, topic: Topic<K, V>) -> Route<S> {
+        let mut graph = self.graph.borrow_mut();
+        let name = graph.topic_names[topic.id as usize].clone();
+        graph.codecs::<K, V>(&name);
+        drop(graph);
         self.topics.push(topic.id);
         self
     }
@@ -100,7 +104,8 @@ impl<S: Stores> Route<S> {
     /// A command: decided by the owner of its key, in order, in a transaction with what it puts and
     /// appends. The response leaves when that has committed.
     pub fn handle(self, handle: impl Fn(&mut Command<'_>, Request<'_>, S) -> Response + 'static) {
-        let (stores, ids, topics) = (self.stores, self.stores.ids(), self.topics.clone());
+        let (stores, ids) = (self.stores, self.stores.ids());
+        let topics = self.appends();
         let function = Function::Handle(Box::new(move |requests, access| {
             let outcome = |(row, request)| {
                 let mut command = Command {
@@ -144,6 +149,15 @@ impl<S: Stores> Route<S> {
             response.map(Response::into_wire)
         }));
         self.add(RouteKind::Query, function);
+    }
+
+    fn appends(&self) -> Appends {
+        let graph = self.graph.borrow();
+        let name = |id: &u32| graph.topic_names[*id as usize].clone();
+        Appends {
+            topics: self.topics.iter().map(|id| (*id, name(id))).collect(),
+            serdes: graph.serdes.clone(),
+        }
     }
 
     fn add(self, kind: RouteKind, function: Function) {

@@ -6,6 +6,7 @@
 use crate::columns::{Headers, RawRow};
 use crate::format::{self, Data};
 use crate::function::Reject;
+use crate::serdes::{Codec, Codecs};
 
 use crate::bindings::weir::service::records::Column;
 
@@ -37,7 +38,7 @@ pub(crate) enum Field<'a, T> {
     Made(T),
 }
 
-impl<T: Data> Field<'_, T> {
+impl<'a, T: Data> Field<'a, T> {
     fn read(
         &mut self,
         decode: impl FnOnce(Option<&[u8]>) -> Result<T, format::Error>,
@@ -48,6 +49,26 @@ impl<T: Data> Field<'_, T> {
         match self {
             Field::Read(_, value) | Field::Made(value) => Ok(value),
             Field::Came(_) => unreachable!("it was read just now"),
+        }
+    }
+
+    /// What is there, read by a serde. Null stays: whether the type has one is asked by who looks.
+    fn read_by(self, codec: Option<&Codec<T>>) -> Result<Field<'a, T>, Reject> {
+        match (self, codec) {
+            (Field::Came(Some(bytes)), Some(codec)) => Ok(Field::Made(codec.read(bytes)?)),
+            (field, _) => Ok(field),
+        }
+    }
+
+    /// The bytes of a serde. Null stays.
+    fn written_by(
+        mut self,
+        codec: &Codec<T>,
+        decode: impl FnOnce(Option<&[u8]>) -> Result<T, format::Error>,
+    ) -> Result<Field<'a, Option<Vec<u8>>>, Reject> {
+        match self {
+            Field::Came(None) | Field::Read(None, _) => Ok(Field::Came(None)),
+            _ => Ok(Field::Made(codec.write(self.read(decode)?)?)),
         }
     }
 
@@ -160,6 +181,41 @@ impl<'a, K: Data, V: Data> Item<'a, K, V> {
             Field::Came(bytes) | Field::Read(bytes, _) => bytes.is_some(),
             Field::Made(value) => there(value),
         }
+    }
+
+    /// The same row, its halves read by the serdes of the topic that it comes from.
+    pub(crate) fn read_by(self, codecs: &Codecs<K, V>) -> Result<Item<'a, K, V>, Reject> {
+        Ok(Item {
+            key: self.key.read_by(codecs.key.as_ref())?,
+            value: self.value.read_by(codecs.value.as_ref())?,
+            raw: self.raw,
+        })
+    }
+
+    /// The same row, its key as a topic with this serde has it.
+    pub(crate) fn key_written_by(
+        self,
+        codec: &Codec<K>,
+    ) -> Result<Item<'a, Option<Vec<u8>>, V>, Reject> {
+        let key = self.key.written_by(codec, format::decode_key)?;
+        Ok(Item {
+            key,
+            value: self.value,
+            raw: self.raw,
+        })
+    }
+
+    /// The same row, its value as a topic with this serde has it.
+    pub(crate) fn value_written_by(
+        self,
+        codec: &Codec<V>,
+    ) -> Result<Item<'a, K, Option<Vec<u8>>>, Reject> {
+        let value = self.value.written_by(codec, format::decode_value)?;
+        Ok(Item {
+            key: self.key,
+            value,
+            raw: self.raw,
+        })
     }
 
     pub(crate) fn timestamp(&self) -> i64 {

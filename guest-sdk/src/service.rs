@@ -20,6 +20,9 @@ pub trait Declare: 'static {
 /// mistake: it panics.
 pub(crate) struct Service {
     functions: Vec<Function>,
+    /// What the topics' rows are written in.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) serdes: crate::serdes::Topics,
 }
 
 macro_rules! call {
@@ -40,8 +43,12 @@ impl Service {
         let mut topology = Topology::new(config);
         declare(&mut topology);
         let graph = topology.finish()?;
-        let functions = graph.functions;
-        Ok((Service { functions }, graph.description))
+        let service = Service {
+            functions: graph.functions,
+            #[cfg(not(target_arch = "wasm32"))]
+            serdes: graph.serdes,
+        };
+        Ok((service, graph.description))
     }
 
     pub(crate) fn transform(&self, function: u32, input: &Batch) -> Output {

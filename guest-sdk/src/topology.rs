@@ -5,9 +5,10 @@ use std::rc::Rc;
 
 use crate::bindings::weir::service::topology::{Operator, Table as TableNode};
 use crate::config::Setting;
-use crate::format::Data;
+use crate::format::{Data, Half};
 use crate::graph::{Graph, Shared};
 use crate::route::{Route, Topic};
+use crate::serdes::Serde;
 use crate::state::Store;
 use crate::stream::Stream;
 use crate::table::{GlobalTable, Table};
@@ -26,8 +27,10 @@ impl Topology {
 
     /// A topic as a stream.
     pub fn stream<K: Data, V: Data>(&mut self, topic: &str) -> Stream<K, V> {
-        let edge = self.graph.borrow_mut().source(topic);
-        Stream::of(&self.graph, edge)
+        let mut graph = self.graph.borrow_mut();
+        let (edge, codecs) = (graph.source(topic), graph.codecs(topic));
+        drop(graph);
+        Stream::of(&self.graph, edge).reading(codecs)
     }
 
     /// A topic as a table: the latest value of each key. The store has the topic's name.
@@ -37,6 +40,9 @@ impl Topology {
 
     /// The same with another name for the store.
     pub fn table_in<K: Data, V: Data>(&mut self, topic: &str, store: &str) -> Table<K, V> {
+        if !self.graph.borrow_mut().codecs::<K, V>(topic).are_plain() {
+            return self.stream(topic).to_table(store);
+        }
         let operator = Operator::Table(TableNode {
             topic: topic.to_owned(),
             store: store.to_owned(),
@@ -49,13 +55,42 @@ impl Topology {
     }
 
     /// A topic as a table that every task has the whole of. The store has the topic's name.
+    /// Its keys and values are in the format of their types: no serde of its own.
     pub fn global_table<K: Data, V: Data>(&mut self, topic: &str) -> GlobalTable<K, V> {
+        let mut graph = self.graph.borrow_mut();
+        if !graph.codecs::<K, V>(topic).are_plain() {
+            let mistake = format!(
+                "topic `{topic}`: a global table has no serde; write the topic anew in the plain \
+                 format, or join a table"
+            );
+            graph.mistakes.push(mistake);
+        }
+        drop(graph);
         let operator = Operator::GlobalTable(TableNode {
             topic: topic.to_owned(),
             store: topic.to_owned(),
         });
         let name = format!("{topic}-global");
         GlobalTable::of(self.graph.borrow_mut().node(&name, Vec::new(), operator))
+    }
+
+    /// The format of a topic's values, if it is not the one of their type; say it before the topic
+    /// is read or written. See [`crate::serdes`].
+    pub fn value_serde<V: Data>(&mut self, topic: &str, serde: impl Serde<V>) {
+        self.serde(topic, Half::Value, serde);
+    }
+
+    /// The same for keys. What depends on keys below is repartitioned: which partition a row lies
+    /// in was decided by the bytes of another format.
+    pub fn key_serde<K: Data>(&mut self, topic: &str, serde: impl Serde<K>) {
+        self.serde(topic, Half::Key, serde);
+    }
+
+    fn serde<T: Data>(&mut self, topic: &str, half: Half, serde: impl Serde<T>) {
+        let mut graph = self.graph.borrow_mut();
+        if let Err(mistake) = graph.serdes.declare(topic, half, serde) {
+            graph.mistakes.push(mistake);
+        }
     }
 
     /// A key-value store that processors and routes share. It has a changelog.

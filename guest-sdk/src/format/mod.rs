@@ -24,10 +24,20 @@ pub trait Data: Serialize + DeserializeOwned + 'static {}
 impl<T: Serialize + DeserializeOwned + 'static> Data for T {}
 
 /// Which half of a row (or entry) bytes are: tuples differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Half {
     Key,
     Value,
+}
+
+impl Half {
+    /// As errors name it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Half::Key => "key",
+            Half::Value => "value",
+        }
+    }
 }
 
 /// Bytes that are not what the type says, or a value that cannot be written.
@@ -36,6 +46,11 @@ pub(crate) enum Half {
 pub(crate) struct Error(String);
 
 impl Error {
+    /// With a reason for people.
+    pub(crate) fn new(reason: String) -> Error {
+        Error(reason)
+    }
+
     /// With what was tried in front.
     pub(crate) fn within(self, what: &str) -> Error {
         Error(format!("{what}: {}", self.0))
@@ -50,12 +65,12 @@ impl serde::de::Error for Error {
 
 /// Writes a key at the end of `out`; `false`: it is null, and nothing was written.
 pub(crate) fn encode_key<T: Data>(key: &T, out: &mut Vec<u8>) -> Result<bool, Error> {
-    encode(key, Half::Key, out).map_err(|error| error.within("key"))
+    encode(key, Half::Key, out).map_err(|error| error.within(Half::Key.name()))
 }
 
 /// Writes a value at the end of `out`; `false`: it is null, and nothing was written.
 pub(crate) fn encode_value<T: Data>(value: &T, out: &mut Vec<u8>) -> Result<bool, Error> {
-    encode(value, Half::Value, out).map_err(|error| error.within("value"))
+    encode(value, Half::Value, out).map_err(|error| error.within(Half::Value.name()))
 }
 
 /// What all keys begin with that are tuples and have this first part.
@@ -68,12 +83,17 @@ pub(crate) fn encode_prefix<T: Data>(first: &T) -> Vec<u8> {
 
 /// Reads a key. Errors name the field.
 pub(crate) fn decode_key<T: Data>(bytes: Option<&[u8]>) -> Result<T, Error> {
-    decode(bytes, Half::Key).map_err(|error| error.within("key"))
+    decode(bytes, Half::Key).map_err(|error| error.within(Half::Key.name()))
 }
 
 /// Reads a value. Errors name the field.
 pub(crate) fn decode_value<T: Data>(bytes: Option<&[u8]>) -> Result<T, Error> {
-    decode(bytes, Half::Value).map_err(|error| error.within("value"))
+    decode(bytes, Half::Value).map_err(|error| error.within(Half::Value.name()))
+}
+
+/// Reads a value that stands alone: errors do not say what it is of.
+pub(crate) fn decode_bare<T: Data>(bytes: &[u8]) -> Result<T, Error> {
+    decode(Some(bytes), Half::Value)
 }
 
 fn encode<T: Data>(value: &T, half: Half, out: &mut Vec<u8>) -> Result<bool, Error> {

@@ -14,6 +14,7 @@ use weir_core::record;
 use weir_core::topology::description::Description;
 
 use crate::bindings::weir::service::records::Column;
+use crate::serdes::Topics;
 use crate::service::Service;
 use crate::state::Access;
 use crate::topology::Topology;
@@ -39,6 +40,11 @@ impl Native {
             service,
         };
         Ok((native, description.into_engine()))
+    }
+
+    /// What the topics' rows are written in.
+    pub(crate) fn serdes(&self) -> Topics {
+        self.service.serdes.clone()
     }
 
     /// Calls the service; a panic is a trap, and throws the service away.

@@ -7,6 +7,7 @@
 mod chain;
 mod join;
 mod keyed;
+mod serdes;
 mod sink;
 
 use std::cell::OnceCell;
@@ -64,6 +65,20 @@ impl<K: Data, V: Data> Stream<K, V> {
     }
 
     /// Keeps the rows whose value passes.
+    ///
+    /// A kept row is the one that came: bytes, time, headers, place among the others. Null:
+    /// refused, unless the value is an `Option`. No state; reads the value.
+    ///
+    /// ```
+    /// # use weir::{Topology, testing::Driver};
+    /// # let ada = || "ada".to_owned();
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     t.stream::<String, i64>("in").filter(|n| *n > 0).to("out");
+    /// });
+    /// driver.topic("in").send(ada(), -1_i64);
+    /// driver.topic("in").send(ada(), 5_i64);
+    /// assert_eq!(driver.topic::<String, i64>("out").read(), [(ada(), 5)]);
+    /// ```
     pub fn filter(&self, keep: impl Fn(&V) -> bool + 'static) -> Stream<K, V> {
         self.then("filter", false, move |mut item, next| {
             if keep(item.value()?) {
@@ -75,6 +90,20 @@ impl<K: Data, V: Data> Stream<K, V> {
     }
 
     /// Keeps the rows that pass.
+    ///
+    /// As [`Stream::filter`]; reads key and value, so a null key is refused, too, unless it is
+    /// an `Option`.
+    ///
+    /// ```
+    /// # use weir::{Topology, testing::Driver};
+    /// # let ada = || "ada".to_owned();
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     t.stream::<String, i64>("in").filter_rows(|row| row.timestamp >= 10).to("out");
+    /// });
+    /// driver.topic("in").at(9).send(ada(), 1_i64);
+    /// driver.topic("in").at(10).send(ada(), 2_i64);
+    /// assert_eq!(driver.topic::<String, i64>("out").read(), [(ada(), 2)]);
+    /// ```
     pub fn filter_rows(&self, keep: impl Fn(Row<'_, K, V>) -> bool + 'static) -> Stream<K, V> {
         self.then("filter", false, move |mut item, next| {
             if keep(item.row()?) {
@@ -86,6 +115,20 @@ impl<K: Data, V: Data> Stream<K, V> {
     }
 
     /// Another key and another value for each row. What depends on keys below is repartitioned.
+    ///
+    /// Order, time and headers stay. Null: refused, unless the type is an `Option`. No state;
+    /// reads and writes both halves. Prefer [`Stream::map_values`] where the key stays: it
+    /// spares the repartition.
+    ///
+    /// ```
+    /// # use weir::{Topology, testing::Driver};
+    /// # let ada = || "ada".to_owned();
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     t.stream::<String, i64>("in").map(|row| (*row.value, row.key.clone())).to("out");
+    /// });
+    /// driver.topic("in").send(ada(), 7_i64);
+    /// assert_eq!(driver.topic::<i64, String>("out").read(), [(7, ada())]);
+    /// ```
     pub fn map<K2: Data, V2: Data>(
         &self,
         map: impl Fn(Row<'_, K, V>) -> (K2, V2) + 'static,
@@ -97,6 +140,21 @@ impl<K: Data, V: Data> Stream<K, V> {
     }
 
     /// Another value for each row.
+    ///
+    /// Key, order, time and headers stay. Null: refused, unless the value is an `Option`; a
+    /// result that is `None` is a tombstone. No state; reads and writes the value, and never
+    /// looks at the key.
+    ///
+    /// ```
+    /// # use weir::{Topology, testing::Driver};
+    /// # let ada = || "ada".to_owned();
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     t.stream::<String, i64>("in").map_values(|n| n * 2).to("out");
+    /// });
+    /// driver.topic("in").at(3).send(ada(), 7_i64);
+    /// let rows = driver.topic::<String, i64>("out").receive();
+    /// assert_eq!((rows[0].value, rows[0].timestamp), (14, 3));
+    /// ```
     pub fn map_values<V2: Data>(&self, map: impl Fn(&V) -> V2 + 'static) -> Stream<K, V2> {
         self.then("map-values", false, move |mut item, next| {
             let value = map(item.value()?);
@@ -105,6 +163,21 @@ impl<K: Data, V: Data> Stream<K, V> {
     }
 
     /// Another value for each row, seen with its key, time and headers.
+    ///
+    /// As [`Stream::map_values`]; reads the key, too.
+    ///
+    /// ```
+    /// # use weir::{Topology, testing::Driver};
+    /// # let ada = || "ada".to_owned();
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     t.stream::<String, i64>("in")
+    ///         .map_rows(|row| format!("{} {} at {}", row.key, row.value, row.timestamp))
+    ///         .to("out");
+    /// });
+    /// driver.topic("in").at(3).send(ada(), 7_i64);
+    /// let rows = driver.topic::<String, String>("out").read();
+    /// assert_eq!(rows[0].1, "ada 7 at 3");
+    /// ```
     pub fn map_rows<V2: Data>(&self, map: impl Fn(Row<'_, K, V>) -> V2 + 'static) -> Stream<K, V2> {
         self.then("map-values", false, move |mut item, next| {
             let value = map(item.row()?);
@@ -114,6 +187,20 @@ impl<K: Data, V: Data> Stream<K, V> {
 
     /// Another value for each row; a row with an error is refused and goes the way of the service's
     /// failure policy.
+    ///
+    /// Otherwise as [`Stream::map_values`]: its neighbours pass.
+    ///
+    /// ```
+    /// # use weir::{Topology, testing::Driver};
+    /// # let ada = || "ada".to_owned();
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     t.stream::<String, String>("in").try_map_values(|text| text.parse::<i64>()).to("out");
+    /// });
+    /// driver.topic("in").send(ada(), "seven".to_owned());
+    /// driver.topic("in").send(ada(), "8".to_owned());
+    /// assert_eq!(driver.topic::<String, i64>("out").read(), [(ada(), 8)]);
+    /// assert_eq!(driver.dead_letters()[0].reason, "invalid digit found in string");
+    /// ```
     pub fn try_map_values<V2: Data, E: std::fmt::Display>(
         &self,
         map: impl Fn(&V) -> Result<V2, E> + 'static,
@@ -125,6 +212,22 @@ impl<K: Data, V: Data> Stream<K, V> {
     }
 
     /// Any number of rows for each row. What depends on keys below is repartitioned.
+    ///
+    /// They follow each other in the order of the iterator, at the place, with the time and the
+    /// headers of the row. Null, state and cost as [`Stream::map`]. If one of them cannot be
+    /// written, none leaves.
+    ///
+    /// ```
+    /// # use weir::{Topology, testing::Driver};
+    /// # let ada = || "ada".to_owned();
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     t.stream::<String, i64>("in")
+    ///         .flat_map(|row| (0..*row.value).map(|n| (n, "x".to_owned())))
+    ///         .to("out");
+    /// });
+    /// driver.topic("in").send(ada(), 2_i64);
+    /// assert_eq!(driver.topic::<i64, String>("out").read().len(), 2);
+    /// ```
     pub fn flat_map<K2: Data, V2: Data, I: IntoIterator<Item = (K2, V2)>>(
         &self,
         map: impl Fn(Row<'_, K, V>) -> I + 'static,
@@ -137,6 +240,22 @@ impl<K: Data, V: Data> Stream<K, V> {
     }
 
     /// Any number of values for each row, under its key.
+    ///
+    /// In the order of the iterator; key, time and headers are the row's. Null and cost as
+    /// [`Stream::map_values`].
+    ///
+    /// ```
+    /// # use weir::{Topology, testing::Driver};
+    /// # let ada = || "ada".to_owned();
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     t.stream::<String, String>("in")
+    ///         .flat_map_values(|text| text.split(' ').map(str::to_owned).collect::<Vec<_>>())
+    ///         .to("out");
+    /// });
+    /// driver.topic("in").send(ada(), "a b".to_owned());
+    /// let words = driver.topic::<String, String>("out").read();
+    /// assert_eq!(words, [(ada(), "a".to_owned()), (ada(), "b".to_owned())]);
+    /// ```
     pub fn flat_map_values<V2: Data, I: IntoIterator<Item = V2>>(
         &self,
         map: impl Fn(&V) -> I + 'static,
@@ -153,6 +272,19 @@ impl<K: Data, V: Data> Stream<K, V> {
 
     /// Another key for each row. What depends on keys below is repartitioned, under a name that
     /// comes from there.
+    ///
+    /// Order, value, time and headers stay; the value's bytes are passed on. Null: refused
+    /// where the type has none; a key of `None` is no key. No state of its own.
+    ///
+    /// ```
+    /// # use weir::{Topology, testing::Driver};
+    /// # let ada = || "ada".to_owned();
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     t.stream::<String, i64>("in").select_key(|row| *row.value).to("out");
+    /// });
+    /// driver.topic("in").send(ada(), 7_i64);
+    /// assert_eq!(driver.topic::<i64, i64>("out").read(), [(7, 7)]);
+    /// ```
     pub fn select_key<K2: Data>(
         &self,
         select: impl Fn(Row<'_, K, V>) -> K2 + 'static,
@@ -165,6 +297,28 @@ impl<K: Data, V: Data> Stream<K, V> {
 
     /// Another key for each row, and the rows repartitioned by it: through the topic
     /// `<service>-<name>-repartition`.
+    ///
+    /// Time and headers stay. Rows of one partition keep their order; those of several meet by
+    /// time. A null value is refused, unless it is an `Option`; a row whose new key is null is
+    /// dropped, unless a left or outer join is below. Costs a topic: each row is produced and
+    /// consumed once more.
+    ///
+    /// ```
+    /// # use weir::{Topology, testing::Driver};
+    /// # let ada = || "ada".to_owned();
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     t.stream::<String, i64>("in")
+    ///         .rekey("parities", |n| n % 2)
+    ///         .group()
+    ///         .count("by-parity");
+    /// });
+    /// for n in [1_i64, 2, 3] {
+    ///     driver.topic("in").send(ada(), n);
+    /// }
+    /// let mut counts = driver.store::<i64, i64>("by-parity");
+    /// counts.sort();
+    /// assert_eq!(counts, [(0, 1), (1, 2)]);
+    /// ```
     pub fn rekey<K2: Data>(&self, name: &str, key: impl Fn(&V) -> K2 + 'static) -> Stream<K2, V> {
         self.then("rekey", true, move |mut item, next| {
             let key = key(item.value()?);
@@ -174,6 +328,20 @@ impl<K: Data, V: Data> Stream<K, V> {
     }
 
     /// Looks at each row.
+    ///
+    /// Passes on what came. Reads both halves, so a null is refused where the type has none.
+    ///
+    /// ```
+    /// # use weir::{Topology, testing::Driver};
+    /// # let ada = || "ada".to_owned();
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     t.stream::<String, i64>("in")
+    ///         .peek(|row| weir::log::info(format!("{} at {}", row.key, row.timestamp)))
+    ///         .to("out");
+    /// });
+    /// driver.topic("in").send(ada(), 7_i64);
+    /// assert_eq!(driver.topic::<String, i64>("out").read(), [(ada(), 7)]);
+    /// ```
     pub fn peek(&self, look: impl Fn(Row<'_, K, V>) + 'static) -> Stream<K, V> {
         self.then("peek", false, move |mut item, next| {
             look(item.row()?);
@@ -183,6 +351,25 @@ impl<K: Data, V: Data> Stream<K, V> {
 
     /// `N` streams, each row in the one whose number `choose` says; in none where it says `None`
     /// (or a number that is none).
+    ///
+    /// Each keeps the order; rows are those that came. Null: refused, unless the value is an
+    /// `Option`. No state; one call for all branches.
+    ///
+    /// ```
+    /// # use weir::{Topology, testing::Driver};
+    /// # let ada = || "ada".to_owned();
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     let numbers = t.stream::<String, i64>("in");
+    ///     let [odd, even] = numbers.branch(|n| Some(usize::from(n % 2 == 0)));
+    ///     odd.to("odd");
+    ///     even.to("even");
+    /// });
+    /// for n in [1_i64, 2, 3] {
+    ///     driver.topic("in").send(ada(), n);
+    /// }
+    /// assert_eq!(driver.topic::<String, i64>("odd").read(), [(ada(), 1), (ada(), 3)]);
+    /// assert_eq!(driver.topic::<String, i64>("even").read(), [(ada(), 2)]);
+    /// ```
     pub fn branch<const N: usize>(
         &self,
         choose: impl Fn(&V) -> Option<usize> + 'static,
@@ -194,6 +381,20 @@ impl<K: Data, V: Data> Stream<K, V> {
     }
 
     /// The rows of both, in their order.
+    ///
+    /// Within a task, that is the order in which it took the rows: by time, as far as they were
+    /// there. Nothing is read, nulls pass, no state.
+    ///
+    /// ```
+    /// # use weir::{Topology, testing::Driver};
+    /// # let ada = || "ada".to_owned();
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     t.stream::<String, i64>("a").merge(&t.stream("b")).to("out");
+    /// });
+    /// driver.topic("a").send(ada(), 1_i64);
+    /// driver.topic("b").send(ada(), 2_i64);
+    /// assert_eq!(driver.topic::<String, i64>("out").read(), [(ada(), 1), (ada(), 2)]);
+    /// ```
     pub fn merge(&self, other: &Stream<K, V>) -> Stream<K, V> {
         let inputs = vec![self.edge(), other.edge()];
         let mut graph = self.graph.borrow_mut();

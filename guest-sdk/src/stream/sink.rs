@@ -10,8 +10,22 @@ use crate::table::Table;
 
 impl<K: Data, V: Data> Stream<K, V> {
     /// Rows to a topic, partitioned by their key as every Kafka client does.
+    ///
+    /// In order within a partition, with the row's time and headers; a null value is a
+    /// tombstone, a row without a key goes to any partition. Written in the service's
+    /// transaction. Reads nothing, unless the topic has a serde ([`crate::serdes`]).
+    ///
+    /// ```
+    /// # use weir::{Topology, testing::Driver};
+    /// # let ada = || "ada".to_owned();
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     t.stream::<String, i64>("in").to("out");
+    /// });
+    /// driver.topic("in").at(3).send(ada(), 7_i64);
+    /// assert_eq!(driver.topic::<String, i64>("out").receive()[0].timestamp, 3);
+    /// ```
     pub fn to(&self, topic: &str) {
-        let edge = self.edge();
+        let edge = self.writing(topic);
         let mut graph = self.graph.borrow_mut();
         graph.node(
             &format!("to-{topic}"),
@@ -22,6 +36,20 @@ impl<K: Data, V: Data> Stream<K, V> {
 
     /// Each row to the one of `topics` that `choose` names. A row whose topic is not among them is
     /// refused: it goes the way of the service's failure policy.
+    ///
+    /// Otherwise as [`Stream::to`]; reads both halves, so a null is refused where the type has
+    /// none.
+    ///
+    /// ```
+    /// # use weir::{Topology, testing::Driver};
+    /// # let ada = || "ada".to_owned();
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     t.stream::<String, i64>("in")
+    ///         .to_with(&["low", "high"], |row| if *row.value < 10 { "low" } else { "high" });
+    /// });
+    /// driver.topic("in").send(ada(), 7_i64);
+    /// assert_eq!(driver.topic::<String, i64>("low").read(), [(ada(), 7)]);
+    /// ```
     pub fn to_with<S: AsRef<str>>(
         &self,
         topics: &[&str],
@@ -39,15 +67,30 @@ impl<K: Data, V: Data> Stream<K, V> {
                 ))),
             }
         });
-        let mut graph = self.graph.borrow_mut();
         for (port, topic) in topics.iter().enumerate() {
-            let sink = Operator::Sink((*topic).to_owned());
-            graph.node(&format!("to-{topic}"), vec![port_of(edge, port)], sink);
+            let rows = Stream::<K, V>::of(&self.graph, port_of(edge, port));
+            let (edge, sink) = (rows.writing(topic), Operator::Sink((*topic).to_owned()));
+            let mut graph = self.graph.borrow_mut();
+            graph.node(&format!("to-{topic}"), vec![edge], sink);
         }
     }
 
     /// Through the internal topic `<service>-<name>-repartition`, partitioned by key; as many
     /// partitions as what it meets below has.
+    ///
+    /// Time and headers stay; order and cost as [`Stream::rekey`]. Rows without a key are
+    /// dropped, unless a left or outer join is below.
+    ///
+    /// ```
+    /// # use weir::{Topology, testing::Driver};
+    /// # let ada = || "ada".to_owned();
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     let numbers = t.stream::<String, i64>("in").select_key(|row| *row.value);
+    ///     numbers.repartition("by-n").to("out");
+    /// });
+    /// driver.topic("in").send(ada(), 7_i64);
+    /// assert_eq!(driver.topic::<i64, i64>("out").read(), [(7, 7)]);
+    /// ```
     pub fn repartition(&self, name: &str) -> Stream<K, V> {
         self.repartitioned(name, None)
     }
@@ -68,6 +111,24 @@ impl<K: Data, V: Data> Stream<K, V> {
     }
 
     /// The latest value of each key, in a store of this name.
+    ///
+    /// Every row is a change, in the order of rows, whatever its time; it is told on with the
+    /// row's time and headers. Null deletes the key; rows without a key are passed over. State:
+    /// the value's bytes a key, with a changelog, for ever. Nothing is read.
+    ///
+    /// ```
+    /// # use weir::{Topology, testing::Driver};
+    /// # let ada = || "ada".to_owned();
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     let latest = t.stream::<String, i64>("in").to_table("latest");
+    ///     latest.changes().to("out");
+    /// });
+    /// driver.topic("in").send(ada(), 7_i64);
+    /// driver.topic("in").send(ada(), None::<i64>);
+    /// let changes = driver.topic::<String, Option<i64>>("out").read();
+    /// assert_eq!(changes, [(ada(), Some(7)), (ada(), None)]);
+    /// assert!(driver.store::<String, i64>("latest").is_empty());
+    /// ```
     pub fn to_table(&self, store: &str) -> Table<K, V> {
         let edge = self.edge();
         let operator = Operator::ToTable(store.to_owned());

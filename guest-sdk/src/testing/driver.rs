@@ -11,6 +11,7 @@ use weir_core::testing as engine;
 use super::Topic;
 use crate::format::{self, Data};
 use crate::native::Native;
+use crate::serdes::{Codecs, Topics};
 use crate::topology::Topology;
 
 /// What a test chooses before the service starts.
@@ -41,8 +42,9 @@ impl Setup {
     /// Starts the service. Errors: all that is wrong with it.
     pub fn start(self, service: impl Fn(&mut Topology) + 'static) -> Result<Driver, String> {
         let (native, description) = Native::new(Rc::new(service), self.config)?;
+        let serdes = native.serdes();
         engine::Driver::new(&self.name, &description, self.partitions, native)
-            .map(|engine| Driver { engine })
+            .map(|engine| Driver { engine, serdes })
             .map_err(|errors| errors.to_string())
     }
 }
@@ -51,6 +53,7 @@ impl Setup {
 /// each round of work.
 pub struct Driver {
     pub(super) engine: engine::Driver,
+    pub(super) serdes: Topics,
 }
 
 impl Driver {
@@ -73,9 +76,15 @@ impl Driver {
         }
     }
 
-    /// A topic, to write to it and to read it.
+    /// A topic, to write to it and to read it, in the service's serdes for it.
     pub fn topic<K: Data, V: Data>(&mut self, name: &str) -> Topic<'_, K, V> {
         Topic::new(self, name)
+    }
+
+    #[track_caller]
+    pub(super) fn codecs<K: Data, V: Data>(&self, topic: &str) -> Codecs<K, V> {
+        let seen = self.serdes.seen_as(topic);
+        seen.unwrap_or_else(|mistake| panic!("{mistake}"))
     }
 
     /// Sends a request: a command is committed before it is answered. Panics if a query has no

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use weir_core::testing as engine;
 
 use super::Driver;
-use crate::format::{self, Data};
+use crate::format::Data;
 
 /// A topic under test.
 #[must_use = "send a row, or read them"]
@@ -91,19 +91,18 @@ impl<'d, K: Data, V: Data> Topic<'d, K, V> {
     #[track_caller]
     pub fn receive(self) -> Vec<Received<K, V>> {
         let name = self.name;
+        let codecs = self.driver.codecs::<K, V>(&name);
         let rows = self.driver.engine.output(&name);
         let received = |row: engine::Row| {
-            let key = format::decode_key(row.key.as_deref());
-            let value = format::decode_value(row.value.as_deref());
-            match (key, value) {
-                (Ok(key), Ok(value)) => Received {
-                    key,
-                    value,
-                    timestamp: row.timestamp,
-                    headers: row.headers,
-                    partition: row.partition,
-                },
-                (Err(error), _) | (_, Err(error)) => panic!("topic `{name}`: {error}"),
+            let (key, value) = codecs
+                .read(row.key.as_deref(), row.value.as_deref())
+                .unwrap_or_else(|error| panic!("topic `{name}`: {error}"));
+            Received {
+                key,
+                value,
+                timestamp: row.timestamp,
+                headers: row.headers,
+                partition: row.partition,
             }
         };
         rows.into_iter().map(received).collect()
@@ -111,11 +110,11 @@ impl<'d, K: Data, V: Data> Topic<'d, K, V> {
 
     #[track_caller]
     fn write(self, key: &K, value: &V, run: bool) {
-        let (mut keys, mut values) = (Vec::new(), Vec::new());
-        let written = format::encode_key(key, &mut keys)
-            .and_then(|key| Ok((key, format::encode_value(value, &mut values)?)));
-        let (key, value) = written.unwrap_or_else(|error| panic!("a row to send: {error}"));
-        let (key, value) = (key.then_some(&*keys), value.then_some(&*values));
+        let codecs = self.driver.codecs::<K, V>(&self.name);
+        let [key, value] = codecs
+            .write(key, value)
+            .unwrap_or_else(|error| panic!("a row to send: {error}"));
+        let (key, value) = (key.as_deref(), value.as_deref());
         let input = self.input();
         if run {
             input.send(key, value);
