@@ -52,6 +52,24 @@ impl JoinWindows {
 
 impl<K: Data, V: Data> Stream<K, V> {
     /// Each row with the table's value of its key; rows without one go nowhere.
+    ///
+    /// The table is as it stands when the row's turn comes, whatever the times; a change of the
+    /// table makes no row. Order, time and headers are the row's. Rows without key or value are
+    /// passed over. No state but the table's; a read of it a key and batch, and a call a batch.
+    /// Both topics have as many partitions.
+    ///
+    /// ```
+    /// # use weir::{Topology, testing::Driver};
+    /// # let ada = || "ada".to_owned();
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     let names = t.table::<String, String>("names");
+    ///     t.stream::<String, i64>("in").join(&names, |n, name| format!("{name} {n}")).to("out");
+    /// });
+    /// driver.topic("in").send(ada(), 1_i64);
+    /// driver.topic("names").send(ada(), "Ada".to_owned());
+    /// driver.topic("in").send(ada(), 2_i64);
+    /// assert_eq!(driver.topic::<String, String>("out").read(), [(ada(), "Ada 2".to_owned())]);
+    /// ```
     pub fn join<V2: Data, R: Data>(
         &self,
         table: &Table<K, V2>,
@@ -61,6 +79,20 @@ impl<K: Data, V: Data> Stream<K, V> {
     }
 
     /// Each row with the table's value of its key, if there is one.
+    ///
+    /// As [`Stream::join`]; a row without a key is joined with nothing, one without a value is
+    /// passed over.
+    ///
+    /// ```
+    /// # use weir::{Topology, testing::Driver};
+    /// # let ada = || "ada".to_owned();
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     let names = t.table::<String, String>("names");
+    ///     t.stream::<String, i64>("in").left_join(&names, |_, name| name.cloned()).to("out");
+    /// });
+    /// driver.topic("in").send(ada(), 1_i64);
+    /// assert_eq!(driver.topic::<String, Option<String>>("out").read(), [(ada(), None)]);
+    /// ```
     pub fn left_join<V2: Data, R: Data>(
         &self,
         table: &Table<K, V2>,
@@ -71,6 +103,23 @@ impl<K: Data, V: Data> Stream<K, V> {
 
     /// Each row with the value that the global table has for the key that `key` makes (`None`:
     /// nothing to look up); rows without one go nowhere.
+    ///
+    /// As [`Stream::join`], but no repartition: every task has the whole table, as it was
+    /// committed when the batch began. Its memory and its load are once a host.
+    ///
+    /// ```
+    /// # use weir::{Topology, testing::Driver};
+    /// # let ada = || "ada".to_owned();
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     let names = t.global_table::<i64, String>("names");
+    ///     t.stream::<String, i64>("in")
+    ///         .join_global(&names, |row| *row.value, |_, name| name.clone())
+    ///         .to("out");
+    /// });
+    /// driver.topic("names").send(7_i64, "seven".to_owned());
+    /// driver.topic("in").send(ada(), 7_i64);
+    /// assert_eq!(driver.topic::<String, String>("out").read(), [(ada(), "seven".to_owned())]);
+    /// ```
     pub fn join_global<GK: Data, GV: Data, R: Data, I: Into<Option<GK>>>(
         &self,
         table: &GlobalTable<GK, GV>,
@@ -93,6 +142,28 @@ impl<K: Data, V: Data> Stream<K, V> {
     }
 
     /// Pairs of rows of one key that are close in time. `name` names the join and its stores.
+    ///
+    /// A row is paired when it comes, with all partners that came before it, by time, then
+    /// arrival. A pair's time is the higher of the two, its headers are those of the row at
+    /// hand. Rows without key or value are passed over, but raise stream time. State: each
+    /// side's rows, kept as long as a partner may come (before, after and grace); a row written
+    /// and a range read for each row.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use weir::{Topology, testing::Driver, JoinWindows};
+    /// # let ada = || "ada".to_owned();
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     let near = JoinWindows::within(Duration::from_secs(5));
+    ///     let other = t.stream::<String, i64>("b");
+    ///     t.stream::<String, i64>("a").join_stream("near", &other, near, |a, b| a + b).to("out");
+    /// });
+    /// driver.topic("a").at(1_000).send(ada(), 1_i64);
+    /// driver.topic("b").at(6_000).send(ada(), 2_i64);
+    /// driver.topic("b").at(6_001).send(ada(), 3_i64);
+    /// let sums = driver.topic::<String, i64>("out").receive();
+    /// assert_eq!((sums.len(), sums[0].value, sums[0].timestamp), (1, 3, 6_000));
+    /// ```
     pub fn join_stream<V2: Data, R: Data>(
         &self,
         name: &str,
@@ -105,6 +176,25 @@ impl<K: Data, V: Data> Stream<K, V> {
     }
 
     /// The same, and rows of this stream alone that found no partner until their window closed.
+    ///
+    /// Such a row leaves with its own time when a row at stream time finds it due; at once if
+    /// it comes too late to wait, or without a key. State: also the rows that wait.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use weir::{Topology, testing::Driver, JoinWindows};
+    /// # let ada = || "ada".to_owned();
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     let near = JoinWindows::within(Duration::from_secs(5));
+    ///     let other = t.stream::<String, i64>("b");
+    ///     t.stream::<String, i64>("a")
+    ///         .left_join_stream("near", &other, near, |_, b| b.copied())
+    ///         .to("out");
+    /// });
+    /// driver.topic("a").at(1_000).send(ada(), 1_i64);
+    /// driver.topic("b").at(9_000).send(ada(), 2_i64);
+    /// assert_eq!(driver.topic::<String, Option<i64>>("out").read(), [(ada(), None)]);
+    /// ```
     pub fn left_join_stream<V2: Data, R: Data>(
         &self,
         name: &str,
@@ -117,6 +207,10 @@ impl<K: Data, V: Data> Stream<K, V> {
     }
 
     /// The same, and rows of either stream alone.
+    ///
+    /// Of rows due at one time, those of the other stream leave first.
+    ///
+    /// See [`Stream::left_join_stream`].
     pub fn outer_join_stream<V2: Data, R: Data>(
         &self,
         name: &str,
