@@ -283,12 +283,17 @@ fn aggregate(aggregate: wire::Aggregate) -> engine::Operator {
             advance,
             grace,
         },
+        wire::Window::Sliding((size, grace)) => engine::Window::Sliding { size, grace },
         wire::Window::Session((gap, grace)) => engine::Window::Session { gap, grace },
     });
     engine::Operator::Aggregate {
         aggregator,
         store: aggregate.store,
         window,
+        emit: match aggregate.emit {
+            wire::Emit::OnUpdate => engine::Emit::OnUpdate,
+            wire::Emit::OnWindowClose => engine::Emit::OnWindowClose,
+        },
         skip_null_values: aggregate.skip_null_values,
     }
 }

@@ -6,7 +6,9 @@
 use std::time::Duration;
 
 use super::Stream;
-use crate::bindings::weir::service::topology::{Aggregate, Aggregator, Operator, Window};
+use crate::bindings::weir::service::topology::{
+    Aggregate, Aggregator, Emit, Operator, Window,
+};
 use crate::duration::milliseconds;
 use crate::fold;
 use crate::format::{Data, Session, Windowed};
@@ -108,6 +110,7 @@ impl<K: Data, V: Data> Stream<K, V> {
             aggregator,
             store: store.to_owned(),
             window,
+            emit: Emit::OnUpdate,
             skip_null_values: window.is_none(),
         });
         let edge = graph.node(store, inputs, aggregate);

@@ -16,7 +16,8 @@ use weir_core::record::Column;
 use weir_core::testing::{Closures, Driver, Made, Row, RowView};
 use weir_core::topology::compile;
 use weir_core::topology::description::{
-    Aggregator, Clock, Description, Edge, JoinKind, Operator, Schedule, StreamStreamJoin, Window,
+    Aggregator, Clock, Description, Edge, Emit, JoinKind, Operator, Schedule, StreamStreamJoin,
+    Window,
 };
 
 /// The last is written by another sub-topology than the others, whose tasks run when they will.
@@ -38,6 +39,7 @@ fn aggregate(store: &str, function: Option<u32>, window: Option<Window>) -> Oper
         aggregator,
         store: store.to_owned(),
         window,
+        emit: Emit::OnUpdate,
         skip_null_values,
     }
 }

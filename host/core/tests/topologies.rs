@@ -10,7 +10,7 @@ use support::{Sketch, folded};
 use weir_core::functions::FunctionId;
 use weir_core::task::TaskId;
 use weir_core::topology::description::{
-    Aggregator, Description, Edge, JoinKind, Node, Operator, Route, RouteKey, RouteKind,
+    Aggregator, Description, Edge, Emit, JoinKind, Node, Operator, Route, RouteKey, RouteKind,
     StreamStreamJoin, Window,
 };
 use weir_core::topology::{TopicFacts, Topology, compile};
@@ -44,6 +44,7 @@ fn count(store: &str) -> Operator {
         aggregator,
         store,
         window: None,
+        emit: Emit::OnUpdate,
         skip_null_values: true,
     }
 }
@@ -236,6 +237,7 @@ fn every_mistake_is_told_at_once_and_says_how_to_mend_it() {
         aggregator,
         store,
         window,
+        emit: Emit::OnUpdate,
         skip_null_values: false,
     };
     t.node("windowed", &[stream], windowed);

@@ -2,7 +2,7 @@
 
 use weir_core::functions::FunctionId;
 use weir_core::topology::description::{
-    Aggregator, Clock, Description, Edge, JoinKind, Node, Operator, Route, RouteKey, RouteKind,
+    Aggregator, Clock, Description, Edge, Emit, JoinKind, Node, Operator, Route, RouteKey, RouteKind,
     Schedule, Store, StreamStreamJoin, Window,
 };
 
@@ -58,6 +58,10 @@ fn operator(operator: wit::Operator) -> Operator {
             },
             store: aggregate.store,
             window: aggregate.window.map(window),
+            emit: match aggregate.emit {
+                wit::Emit::OnUpdate => Emit::OnUpdate,
+                wit::Emit::OnWindowClose => Emit::OnWindowClose,
+            },
             skip_null_values: aggregate.skip_null_values,
         },
         wit::Operator::StreamTableJoin(join) => Operator::StreamTableJoin {
@@ -90,6 +94,7 @@ fn window(window: wit::Window) -> Window {
             advance,
             grace,
         },
+        wit::Window::Sliding((size, grace)) => Window::Sliding { size, grace },
         wit::Window::Session((gap, grace)) => Window::Session { gap, grace },
     }
 }

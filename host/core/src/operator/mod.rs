@@ -5,14 +5,17 @@
 //! keeps its own stream time.
 
 mod aggregate;
+mod closed;
 mod combine;
 mod emitted;
 mod fold;
 mod global_table_join;
 mod interner;
 mod process;
+mod program;
 mod session;
 mod sink;
+mod sliding;
 mod state;
 mod stores;
 mod stream_stream_join;
@@ -20,6 +23,7 @@ mod stream_table_join;
 mod table;
 mod transform;
 mod update;
+mod windowed;
 
 pub(crate) use emitted::Emitted;
 pub(crate) use process::punctuate;
@@ -61,22 +65,7 @@ pub(crate) fn run(
             rows,
             places,
         )),
-        Operation::Aggregate {
-            window: Some(crate::topology::description::Window::Session { gap, grace }),
-            aggregator,
-            ..
-        } => session::run(
-            pass,
-            node,
-            session::Spec {
-                gap: *gap,
-                grace: *grace,
-                aggregator: *aggregator,
-            },
-            rows,
-            places,
-        ),
-        Operation::Aggregate { .. } => aggregate::run(pass, node, rows, places),
+        Operation::Aggregate { .. } => aggregate::run(pass, node, &rows, inputs, places),
         Operation::StreamTableJoin {
             kind,
             function,

@@ -3,14 +3,16 @@
 
 use crate::store::window::Retention;
 use crate::store::{self, JoinWindow, Overlay, SessionStore, StoreId, WindowStore};
-use crate::topology::description::Window;
-use crate::topology::{Node, Operation};
+use crate::task::pass::Pass;
+use crate::topology::description::{Emit, Window};
+use crate::topology::{Node, NodeId, Operation};
 
 /// One operator's memory.
 #[derive(Debug)]
 pub(crate) struct OperatorState {
-    /// The highest timestamp of the rows that it took; `i64::MIN` before the first.
-    pub(crate) stream_time: i64,
+    /// The highest timestamp of the rows that it took, `i64::MIN` before the first. A cogroup has
+    /// one for each input, all others have one.
+    pub(crate) stream_times: Vec<i64>,
     pub(crate) timed: Timed,
 }
 
@@ -33,9 +35,10 @@ impl OperatorState {
         let timed = match &node.operation {
             Operation::Aggregate {
                 window: Some(window),
+                emit,
                 store,
                 ..
-            } => windows(*window, *store),
+            } => windows(*window, *emit, *store),
             Operation::StreamStreamJoin {
                 before,
                 after,
@@ -50,8 +53,12 @@ impl OperatorState {
             }
             _ => Timed::None,
         };
+        let times = match node.operation {
+            Operation::Aggregate { .. } => node.inputs.len().max(1),
+            _ => 1,
+        };
         OperatorState {
-            stream_time: i64::MIN,
+            stream_times: vec![i64::MIN; times],
             timed,
         }
     }
@@ -61,10 +68,12 @@ impl OperatorState {
         !matches!(self.timed, Timed::None)
     }
 
-    /// Takes a row's timestamp; the stream time after it.
-    pub(crate) fn observe(&mut self, timestamp: i64) -> i64 {
-        self.stream_time = self.stream_time.max(timestamp);
-        self.stream_time
+    /// Takes the timestamp of a row that came by `input`; the stream time after it.
+    pub(crate) fn observe(&mut self, input: u8, timestamp: i64) -> i64 {
+        let last = self.stream_times.len() - 1;
+        let time = &mut self.stream_times[usize::from(input).min(last)];
+        *time = timestamp.max(*time);
+        *time
     }
 
     /// Deletes what nobody sees any more.
@@ -81,17 +90,31 @@ impl OperatorState {
     }
 }
 
-fn windows(window: Window, store: StoreId) -> Timed {
+fn windows(window: Window, emit: Emit, store: StoreId) -> Timed {
+    let ms = window.retention_ms();
     match window {
-        Window::Hopping { size, grace, .. } => {
-            let retention = Retention {
-                ms: size.saturating_add(grace),
-                inclusive: false,
-            };
-            Timed::Windows(WindowStore::new(store, retention))
+        Window::Hopping { .. } | Window::Sliding { .. } => {
+            let inclusive = emit == Emit::OnWindowClose;
+            Timed::Windows(WindowStore::new(store, Retention { ms, inclusive }))
         }
-        Window::Session { gap, grace } => {
-            Timed::Sessions(SessionStore::new(store, gap.saturating_add(grace)))
+        Window::Session { .. } => Timed::Sessions(SessionStore::new(store, ms)),
+    }
+}
+
+impl Pass<'_> {
+    /// The windows of an aggregate, and what they are kept in. Panics where it has none.
+    pub(super) fn windows(&mut self, node: NodeId) -> (&mut WindowStore, &mut Overlay) {
+        match &mut self.states[node.0 as usize].timed {
+            Timed::Windows(windows) => (windows, self.overlay),
+            other => unreachable!("an aggregate in windows has {other:?}"),
+        }
+    }
+
+    /// The sessions of an aggregate, and what they are kept in. Panics where it has none.
+    pub(super) fn sessions(&mut self, node: NodeId) -> (&mut SessionStore, &mut Overlay) {
+        match &mut self.states[node.0 as usize].timed {
+            Timed::Sessions(sessions) => (sessions, self.overlay),
+            other => unreachable!("an aggregate in sessions has {other:?}"),
         }
     }
 }

@@ -95,7 +95,7 @@ fn inputs(description: &Description, position: usize, node: &Node, errors: &mut 
     let name = &node.name;
     let (least, most) = match node.operator {
         Operator::Source { .. } | Operator::Table { .. } | Operator::GlobalTable { .. } => (0, 0),
-        Operator::Merge => (1, 255),
+        Operator::Merge | Operator::Aggregate { .. } => (1, 255),
         Operator::StreamTableJoin { .. }
         | Operator::GlobalTableJoin { .. }
         | Operator::StreamStreamJoin(_) => (2, 2),
@@ -243,6 +243,10 @@ fn check_window(name: &str, window: Window, errors: &mut Errors) {
                 its size {size} ms; {mend}"
                 ));
             }
+        }
+        Window::Sliding { size, grace } => {
+            duration(name, "the window's size", size, 0, errors);
+            duration(name, "the window's grace", grace, 0, errors);
         }
         Window::Session { gap, grace } => {
             duration(name, "the session's gap", gap, 1, errors);

@@ -111,17 +111,17 @@ fn stores(service: &str, description: &Description) -> Vec<StoreSpec> {
 fn kind(operator: &Operator) -> StoreKind {
     match operator {
         Operator::Aggregate {
-            window: Some(Window::Hopping { size, grace, .. }),
+            window: Some(window),
             ..
-        } => StoreKind::Window {
-            retention_ms: size.saturating_add(*grace),
-        },
-        Operator::Aggregate {
-            window: Some(Window::Session { gap, grace }),
-            ..
-        } => StoreKind::Session {
-            retention_ms: gap.saturating_add(*grace),
-        },
+        } => {
+            let retention_ms = window.retention_ms();
+            match window {
+                Window::Session { .. } => StoreKind::Session { retention_ms },
+                Window::Hopping { .. } | Window::Sliding { .. } => {
+                    StoreKind::Window { retention_ms }
+                }
+            }
+        }
         Operator::StreamStreamJoin(join) => StoreKind::Window {
             retention_ms: join
                 .before

@@ -191,6 +191,9 @@ fn copartitioned(topology: &Topology, nodes: &[NodeId]) -> Vec<Vec<String>> {
                 topology.topics_above(*table, &mut topics);
             }
             Operation::StreamStreamJoin { .. } => topology.topics_above(id, &mut topics),
+            Operation::Aggregate { .. } if node.inputs.len() > 1 => {
+                topology.topics_above(id, &mut topics)
+            }
             _ => {}
         }
         if topics.len() > 1 {

@@ -5,6 +5,8 @@
 
 use crate::functions::FunctionId;
 
+pub use super::window::{Emit, Window};
+
 /// A service's declaration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Description {
@@ -65,11 +67,12 @@ pub enum Operator {
         name: String,
         partitions: Option<u32>,
     },
-    /// Count, reduce, aggregate; plain or in windows.
+    /// Count, reduce, aggregate; plain or in windows. Several inputs are a cogroup.
     Aggregate {
         aggregator: Aggregator,
         store: String,
         window: Option<Window>,
+        emit: Emit,
         skip_null_values: bool,
     },
     /// Inputs: stream, table.
@@ -104,19 +107,6 @@ pub enum Aggregator {
     Count,
     /// `fold` with this function.
     Function(FunctionId),
-}
-
-/// The windows of an aggregate. All in milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    missing_docs,
-    reason = "the names say it; milliseconds, as the enum does"
-)]
-pub enum Window {
-    /// `[start, start + size)`; tumbling where `advance == size`.
-    Hopping { size: i64, advance: i64, grace: i64 },
-    /// From a session's first row to its last.
-    Session { gap: i64, grace: i64 },
 }
 
 /// Which sides of a join may stand alone.

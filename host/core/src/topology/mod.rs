@@ -18,6 +18,7 @@ mod order;
 mod plan;
 mod repartition;
 mod route;
+mod window;
 
 pub use compile::compile;
 pub use differences::Difference;

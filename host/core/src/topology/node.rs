@@ -3,7 +3,7 @@
 use crate::functions::FunctionId;
 use crate::store::StoreId;
 
-use super::description::{Aggregator, JoinKind, Schedule, Window};
+use super::description::{Aggregator, Emit, JoinKind, Schedule, Window};
 
 /// The number of a node in its topology.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,11 +70,12 @@ pub enum Operation {
         partitions: Option<u32>,
         keep_null_keys: bool,
     },
-    /// Count, reduce, aggregate.
+    /// Count, reduce, aggregate; with several inputs a cogroup.
     Aggregate {
         aggregator: Aggregator,
         store: StoreId,
         window: Option<Window>,
+        emit: Emit,
         skip_null_values: bool,
     },
     /// The stream is the input, the table is met in its store.

@@ -63,6 +63,10 @@ impl Expansion<'_> {
     fn inputs(&mut self, node: &super::description::Node) -> Vec<Input> {
         let edges: Vec<Input> = node.inputs.iter().map(|&edge| self.input(edge)).collect();
         match &node.operator {
+            Operator::Aggregate { store, .. } if edges.len() > 1 => (1..)
+                .zip(edges)
+                .map(|(number, edge)| self.by_key(&format!("{store}-{number}"), edge))
+                .collect(),
             Operator::Aggregate { store, .. }
             | Operator::ToTable { store }
             | Operator::Update { store, .. } => {
@@ -188,11 +192,13 @@ impl Expansion<'_> {
                 aggregator,
                 store,
                 window,
+                emit,
                 skip_null_values,
             } => Operation::Aggregate {
                 aggregator,
                 store: self.store(&store),
                 window,
+                emit,
                 skip_null_values,
             },
             Operator::StreamTableJoin { kind, function } => {

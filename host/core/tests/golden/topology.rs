@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use weir_core::functions::{FunctionId, Step};
 use weir_core::testing::{Closures, RowView};
 use weir_core::topology::description::{
-    Aggregator, Description, Edge, JoinKind, Node, Operator, StreamStreamJoin, Window,
+    Aggregator, Description, Edge, Emit, JoinKind, Node, Operator, StreamStreamJoin, Window,
 };
 
 use crate::functions::Function;
@@ -311,9 +311,14 @@ impl Builder {
     }
 
     fn aggregate(&mut self, name: &str, from: &Made, node: &Json) -> Option<()> {
-        if from.table || !node["emit"].is_null() {
+        if from.table {
             return None;
         }
+        let emit = match node["emit"].as_str() {
+            None => Emit::OnUpdate,
+            Some("on_window_close") => Emit::OnWindowClose,
+            Some(other) => panic!("no emit {other}"),
+        };
         let spec = &node["window"];
         let (window, key) = match spec["type"].as_str() {
             None => (None, from.key.clone()),
@@ -324,7 +329,11 @@ impl Builder {
                 };
                 (Some(window), Type::Session(Box::new(from.key.clone())))
             }
-            Some("sliding") => return None,
+            Some("sliding") => {
+                let (size, grace) = (ms(spec, "size_ms"), ms(spec, "grace_ms"));
+                let window = Window::Sliding { size, grace };
+                (Some(window), Type::Window(Box::new(from.key.clone()), size))
+            }
             Some(kind) => {
                 let size = ms(spec, "size_ms");
                 let advance = if kind == "tumbling" {
@@ -341,11 +350,13 @@ impl Builder {
             }
         };
         let (aggregator, value) = self.aggregator(from, node);
-        let (store, skip_null_values) = (store(node), window.is_none());
+        let skip_null_values = matches!(window, None | Some(Window::Sliding { .. }));
+        let store = store(node);
         let operator = Operator::Aggregate {
             aggregator,
             store,
             window,
+            emit,
             skip_null_values,
         };
         let edge = self.node(name, vec![from.edge], operator);

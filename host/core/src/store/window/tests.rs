@@ -132,19 +132,41 @@ fn retention_is_exact_though_whole_segments_are_deleted() {
 }
 
 #[test]
-fn windows_that_close_are_found_though_retention_hides_them() {
+fn open_windows_are_taken_once_and_in_order_though_retention_hides_them() {
     let backend = MemoryBackend::new();
     let (mut task, mut windows) = (overlay(&backend), ten_minutes());
-    put(&mut windows, &mut task, "bob", 1, "b");
-    put(&mut windows, &mut task, "ada", 1, "a");
-    put(&mut windows, &mut task, "zoe", 0, "z");
-    put(&mut windows, &mut task, "far", 1_000_000, "f");
-    let closed = windows.starting(&mut task, 0, 999_999 * MINUTE).unwrap();
-    let keys: Vec<_> = closed
-        .iter()
-        .map(|window| window.key.escape_ascii().to_string())
-        .collect();
-    assert_eq!(keys, ["zoe", "ada", "bob"]);
+    for (key, minute) in [
+        ("bob", 1),
+        ("ada", 1),
+        ("zoe", 0),
+        ("gone", 0),
+        ("far", 1_000_000),
+    ] {
+        put(&mut windows, &mut task, key, minute, key);
+        windows.open(&mut task, LAST_PLACE, (key.as_bytes(), minute * MINUTE));
+        // Neither a commit nor an expiry in between loses a window that was not taken.
+        windows.expire(&mut task).unwrap();
+        task.finish(&[]).unwrap();
+    }
+    windows.forget(&mut task, LAST_PLACE, (b"gone", 0));
+    let mut taken = |minute: i64| {
+        let closed = windows
+            .take_closed(&mut task, LAST_PLACE, minute * MINUTE)
+            .unwrap();
+        let shown = closed.iter().map(|w| w.value.escape_ascii().to_string());
+        shown.collect::<Vec<_>>()
+    };
+    assert_eq!(taken(0), Vec::<String>::new());
+    assert_eq!(taken(1), ["zoe"]);
+    assert_eq!(taken(999_999), ["ada", "bob"]);
+    assert_eq!(taken(1_000_000), Vec::<String>::new());
+    windows.expire(&mut task).unwrap();
+    task.finish(&[]).unwrap();
+    assert_eq!(
+        backend.entries(STORE).len(),
+        3,
+        "one window, open, and the store's record"
+    );
 }
 
 /// The highest start is part of the state: a store restored from its changelog hides what the lost
