@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use super::description::{Description, JoinKind, Node, Operator, StreamStreamJoin, Window};
+use super::description::{Description, Emit, JoinKind, Node, Operator, StreamStreamJoin, Window};
 use super::errors::Errors;
 
 /// More nodes or stores than this is no service, but a mistake of a generator.
@@ -182,10 +182,12 @@ fn operator(description: &Description, node: &Node, errors: &mut Errors) {
                 ));
             }
         }
-        Operator::Aggregate {
-            window: Some(window),
-            ..
-        } => check_window(name, *window, errors),
+        Operator::Aggregate { window, emit, .. } => {
+            if let Some(window) = window {
+                check_window(name, *window, errors);
+            }
+            check_emit(node, window.is_some(), *emit, errors);
+        }
         Operator::StreamTableJoin { kind, .. } => {
             no_outer(name, *kind, errors);
             let is_table = table().is_none_or(|table| {
@@ -222,6 +224,24 @@ fn no_outer(name: &str, kind: JoinKind, errors: &mut Errors) {
     if kind == JoinKind::Outer {
         errors.push(format!(
             "node `{name}`: a join with a table is inner or left, never outer; choose one"
+        ));
+    }
+}
+
+fn check_emit(node: &Node, windowed: bool, emit: Emit, errors: &mut Errors) {
+    let name = &node.name;
+    if emit == Emit::OnUpdate {
+        return;
+    }
+    if !windowed {
+        errors.push(format!(
+            "node `{name}` sends when its windows close, but has none; give it windows, or send updates"
+        ));
+    }
+    if node.inputs.len() > 1 {
+        let why = "each input of a cogroup has its own time, so no window closes for all";
+        errors.push(format!(
+            "node `{name}` sends when its windows close, but has several inputs; {why}: send updates"
         ));
     }
 }
