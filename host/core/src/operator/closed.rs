@@ -42,7 +42,7 @@ pub(super) fn send_closed(
                 emitted.push(rows, row, Some(&key), Some(&session.value), session.end);
             }
         }
-        Timed::None | Timed::Join { .. } => {}
+        Timed::None | Timed::Buffer(_) | Timed::Join { .. } => {}
     }
     Ok(())
 }

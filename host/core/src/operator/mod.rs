@@ -20,6 +20,7 @@ mod state;
 mod stores;
 mod stream_stream_join;
 mod stream_table_join;
+mod suppress;
 mod table;
 mod transform;
 mod update;
@@ -66,6 +67,7 @@ pub(crate) fn run(
             places,
         )),
         Operation::Aggregate { .. } => aggregate::run(pass, node, &rows, inputs, places),
+        Operation::Suppress { until, .. } => suppress::run(pass, (node, *until), &rows, places),
         Operation::StreamTableJoin {
             kind,
             function,

@@ -2,7 +2,7 @@
 //! its windows.
 
 use crate::store::window::Retention;
-use crate::store::{self, JoinWindow, Overlay, SessionStore, StoreId, WindowStore};
+use crate::store::{self, Buffer, JoinWindow, Overlay, SessionStore, StoreId, WindowStore};
 use crate::task::pass::Pass;
 use crate::topology::description::{Emit, Window};
 use crate::topology::{Node, NodeId, Operation};
@@ -23,6 +23,7 @@ pub(crate) enum Timed {
     None,
     Windows(WindowStore),
     Sessions(SessionStore),
+    Buffer(Buffer),
     Join {
         left: JoinWindow,
         right: JoinWindow,
@@ -51,6 +52,7 @@ impl OperatorState {
                 let [left, right] = [left, right].map(|store| JoinWindow::new(*store, retention));
                 Timed::Join { left, right }
             }
+            Operation::Suppress { store, .. } => Timed::Buffer(Buffer::new(*store)),
             _ => Timed::None,
         };
         let times = match node.operation {
@@ -79,7 +81,8 @@ impl OperatorState {
     /// Deletes what nobody sees any more.
     pub(crate) fn expire(&mut self, overlay: &mut Overlay) -> Result<(), store::Error> {
         match &mut self.timed {
-            Timed::None => Ok(()),
+            // What is held back does not expire.
+            Timed::None | Timed::Buffer(_) => Ok(()),
             Timed::Windows(windows) => windows.expire(overlay),
             Timed::Sessions(sessions) => sessions.expire(overlay),
             Timed::Join { left, right } => {

@@ -5,7 +5,9 @@
 
 use std::collections::HashSet;
 
-use super::description::{Description, Emit, JoinKind, Node, Operator, StreamStreamJoin, Window};
+use super::description::{
+    Description, Emit, JoinKind, Node, Operator, StreamStreamJoin, Until, Window,
+};
 use super::errors::Errors;
 
 /// More nodes or stores than this is no service, but a mistake of a generator.
@@ -38,6 +40,7 @@ pub(super) fn own_stores(operator: &Operator) -> Vec<&str> {
         | Operator::GlobalTable { store, .. }
         | Operator::ToTable { store }
         | Operator::Aggregate { store, .. }
+        | Operator::Suppress { store, .. }
         | Operator::Update { store, .. } => vec![store],
         Operator::StreamStreamJoin(join) => vec![&join.left_store, &join.right_store],
         _ => Vec::new(),
@@ -188,6 +191,7 @@ fn operator(description: &Description, node: &Node, errors: &mut Errors) {
             }
             check_emit(node, window.is_some(), *emit, errors);
         }
+        Operator::Suppress { until, .. } => check_suppress(description, node, *until, errors),
         Operator::StreamTableJoin { kind, .. } => {
             no_outer(name, *kind, errors);
             let is_table = table().is_none_or(|table| {
@@ -225,6 +229,28 @@ fn no_outer(name: &str, kind: JoinKind, errors: &mut Errors) {
         errors.push(format!(
             "node `{name}`: a join with a table is inner or left, never outer; choose one"
         ));
+    }
+}
+
+fn check_suppress(description: &Description, node: &Node, until: Until, errors: &mut Errors) {
+    let name = &node.name;
+    match until {
+        Until::WindowCloses => {
+            if description.windows_of(node).is_none() {
+                let mend = "put it below a windowed aggregate, or give it a time limit";
+                errors.push(format!(
+                    "node `{name}` waits until windows close, but the table above has none; {mend}"
+                ));
+            }
+        }
+        Until::TimeLimit { limit, max_rows } => {
+            duration(name, "the time limit", limit, 0, errors);
+            if max_rows == Some(0) {
+                errors.push(format!(
+                    "node `{name}` may hold back 0 rows; allow at least 1, or leave it open"
+                ));
+            }
+        }
     }
 }
 

@@ -29,6 +29,26 @@ pub struct Node {
     pub operator: Operator,
 }
 
+impl Description {
+    /// The windows that the keys of a node's rows are of, found above it.
+    pub(super) fn windows_of(&self, node: &Node) -> Option<Window> {
+        match &node.operator {
+            Operator::Aggregate { window, .. } => *window,
+            Operator::Transform { rekeys: true, .. } => None,
+            // Inputs stand before their readers, so this ends.
+            _ => {
+                let above = node.inputs.first()?.node as usize;
+                let place = self
+                    .nodes
+                    .iter()
+                    .position(|other| std::ptr::eq(other, node))?;
+                let above = self.nodes.get(above).filter(|_| above < place)?;
+                self.windows_of(above)
+            }
+        }
+    }
+}
+
 /// A node's output that another node reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Edge {
@@ -75,6 +95,8 @@ pub enum Operator {
         emit: Emit,
         skip_null_values: bool,
     },
+    /// Updates of a table, held back.
+    Suppress { store: String, until: Until },
     /// Inputs: stream, table.
     StreamTableJoin {
         kind: JoinKind,
@@ -107,6 +129,16 @@ pub enum Aggregator {
     Count,
     /// `fold` with this function.
     Function(FunctionId),
+}
+
+/// Until when a suppress holds an update back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// Its window closes; the table above has windows.
+    WindowCloses,
+    /// Stream time has gone on for `limit` milliseconds, or more keys than `max_rows` are held back.
+    #[expect(missing_docs, reason = "the variant says it")]
+    TimeLimit { limit: i64, max_rows: Option<u64> },
 }
 
 /// Which sides of a join may stand alone.

@@ -98,6 +98,7 @@ impl Topology {
             } => format!(" topic {topic}, partitions {partitions:?}"),
             Operation::Transform { ports, .. } => format!(" with {ports} outputs"),
             Operation::Aggregate { window, emit, .. } => format!(" {window:?} {emit:?}"),
+            Operation::Suppress { until, .. } => format!(" {until:?}"),
             Operation::StreamStreamJoin {
                 kind,
                 before,

@@ -4,6 +4,7 @@ use crate::functions::FunctionId;
 use crate::store::StoreId;
 
 use super::description::{Aggregator, Emit, JoinKind, Schedule, Window};
+use super::window::Until;
 
 /// The number of a node in its topology.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,6 +79,8 @@ pub enum Operation {
         emit: Emit,
         skip_null_values: bool,
     },
+    /// Updates of a table, held back.
+    Suppress { store: StoreId, until: Until },
     /// The stream is the input, the table is met in its store.
     StreamTableJoin {
         kind: JoinKind,
@@ -126,6 +129,7 @@ impl Operation {
             | Operation::GlobalTable { store, .. }
             | Operation::ToTable { store }
             | Operation::Aggregate { store, .. }
+            | Operation::Suppress { store, .. }
             | Operation::Update { store, .. } => vec![*store],
             Operation::StreamStreamJoin { left, right, .. } => vec![*left, *right],
             Operation::Process { stores, .. } => stores.clone(),
@@ -154,6 +158,7 @@ impl Operation {
             Operation::Merge => "merge",
             Operation::Repartition { .. } => "repartition",
             Operation::Aggregate { .. } => "aggregate",
+            Operation::Suppress { .. } => "suppress",
             Operation::StreamTableJoin { .. } => "stream-table join",
             Operation::GlobalTableJoin { .. } => "stream-global-table join",
             Operation::StreamStreamJoin { .. } => "stream-stream join",

@@ -7,13 +7,14 @@
 
 use crate::store::StoreId;
 
-use super::description::{Description, Edge, JoinKind, Operator};
-use super::{Child, Input, Node, NodeId, Operation, StoreSpec};
+use super::description::{self, Description, Edge, JoinKind, Operator};
+use super::{Child, Input, Node, NodeId, Operation, StoreSpec, Until};
 
 /// The nodes of a description that was found good, repartitions inserted, edges in both directions.
 pub(super) fn expand(service: &str, description: &Description, stores: &[StoreSpec]) -> Vec<Node> {
     let mut expansion = Expansion {
         service,
+        description,
         stores,
         nodes: Vec::new(),
         rekeyed: Vec::new(),
@@ -30,6 +31,7 @@ pub(super) fn expand(service: &str, description: &Description, stores: &[StoreSp
 
 struct Expansion<'a> {
     service: &'a str,
+    description: &'a Description,
     stores: &'a [StoreSpec],
     nodes: Vec<Node>,
     /// Of each node of `nodes`: whether rows that leave it may be in the wrong partition for their
@@ -200,6 +202,19 @@ impl Expansion<'_> {
                 window,
                 emit,
                 skip_null_values,
+            },
+            Operator::Suppress { store, until } => Operation::Suppress {
+                store: self.store(&store),
+                until: match until {
+                    description::Until::WindowCloses => Until::WindowCloses(
+                        self.description
+                            .windows_of(node)
+                            .expect("its windows were checked"),
+                    ),
+                    description::Until::TimeLimit { limit, max_rows } => {
+                        Until::TimeLimit { limit, max_rows }
+                    }
+                },
             },
             Operator::StreamTableJoin { kind, function } => {
                 let (table, store) = self.table(node);

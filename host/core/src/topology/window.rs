@@ -59,3 +59,14 @@ impl Window {
         Some(end.saturating_add(self.grace()))
     }
 }
+
+/// Until when a suppress holds an update back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// Its window closes.
+    WindowCloses(Window),
+    /// Stream time has gone on for this long, in milliseconds; or more keys are held back than
+    /// `max_rows`, which then sends the first.
+    #[expect(missing_docs, reason = "the variant says it")]
+    TimeLimit { limit: i64, max_rows: Option<u64> },
+}

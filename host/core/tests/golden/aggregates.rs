@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 use weir_core::functions::{FunctionId, Step};
 use weir_core::testing::RowView;
-use weir_core::topology::description::{Aggregator, Emit, Operator, Window};
+use weir_core::topology::description::{Aggregator, Emit, Operator, Until, Window};
 
 use crate::functions::Function;
 use crate::topology::{Builder, Made, ms, store, text};
@@ -36,6 +36,19 @@ impl Builder {
         let made = self.aggregator(adders, node);
         self.aggregated(name, &inputs, made, node);
         Some(())
+    }
+
+    pub(crate) fn suppress(&mut self, name: &str, from: &Made, node: &Json) {
+        let until = match node["until_time_limit_ms"].as_i64() {
+            None => Until::WindowCloses,
+            Some(limit) => Until::TimeLimit {
+                limit,
+                max_rows: node["max_rows"].as_u64(),
+            },
+        };
+        let store = store(node);
+        let edge = self.node(name, vec![from.edge], Operator::Suppress { store, until });
+        self.keep(name, edge, (from.key.clone(), from.value.clone()), true);
     }
 
     fn aggregated(

@@ -217,6 +217,7 @@ impl Builder {
                 );
                 self.keep(name, edge, types(&from), true);
             }
+            "suppress" => self.suppress(name, &from?, node),
             "stream_stream_join" | "stream_table_join" | "stream_global_table_join" => {
                 self.join(name, node)?
             }
@@ -338,6 +339,8 @@ impl Builder {
                 right_store: format!("{name}-other"),
             }),
             _ if node["grace_ms"].is_number() || !right.table => return None,
+            // What it sent last is nowhere kept.
+            _ if self.is_suppress(right.edge) => return None,
             "stream_table_join" => Operator::StreamTableJoin {
                 kind: kind(node),
                 function,
@@ -361,6 +364,11 @@ impl Builder {
         let edge = self.node(name, vec![left.edge, right.edge], operator);
         self.keep(name, edge, (left.key, value), false);
         Some(())
+    }
+
+    fn is_suppress(&self, edge: Edge) -> bool {
+        let node = &self.description.nodes[edge.node as usize];
+        matches!(node.operator, Operator::Suppress { .. })
     }
 
     fn to(&mut self, name: &str, from: &Made, node: &Json) {
