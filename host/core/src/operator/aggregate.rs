@@ -172,10 +172,7 @@ impl Grouped<'_> {
         let Timed::Windows(windows) = &mut pass.states[self.work.node.0 as usize].timed else {
             return Ok(pass.overlay.get_many(self.store, keys)?);
         };
-        let (plain, starts): (Vec<&[u8]>, Vec<i64>) =
-            keys.iter().flatten().filter_map(split_windowed_key).unzip();
-        let plain: Column = plain.into_iter().map(Some).collect();
-        Ok(windows.fetch_many(pass.overlay, &plain, &starts)?)
+        Ok(windows.fetch_many(pass.overlay, keys)?)
     }
 
     /// Puts and sends the states, and what closes. Only the last of each group is put, unless other

@@ -13,6 +13,7 @@ use super::layer::Found;
 use super::overlay::Overlay;
 use super::{Error, KeyRange, StoreId};
 use crate::codec::{ordered, push_escaped, take_ordered};
+use crate::record::Column;
 
 /// How long a store of timed entries shows them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +76,16 @@ impl Segments {
 
     /// The store's record, if anything was ever written.
     pub(super) fn header(&mut self, overlay: &Overlay) -> Result<Option<Header>, Error> {
-        match overlay.written(self.store, HEADER) {
+        self.header_as_of(overlay, None)
+    }
+
+    /// The store's record as of a place; `None`: in the end.
+    pub(super) fn header_as_of(
+        &mut self,
+        overlay: &Overlay,
+        place: Option<&[u32]>,
+    ) -> Result<Option<Header>, Error> {
+        match overlay.written(self.store, HEADER, place) {
             Found::Value(bytes, _) => return self.decode(bytes).map(Some),
             Found::Deleted => return Ok(None),
             Found::Unknown => {}
@@ -86,8 +96,11 @@ impl Segments {
         {
             return Ok(header);
         }
-        let bytes = overlay.get(self.store, HEADER)?;
-        let header = bytes.map(|(bytes, _)| self.decode(&bytes)).transpose()?;
+        // Nothing was written of it, so this is what is committed.
+        let keys = Column::from_iter([Some(HEADER)]);
+        let entries = overlay.backend().get_many(self.store, &keys)?;
+        let header = entries.values.get(0).map(|bytes| self.decode(bytes));
+        let header = header.transpose()?;
         self.committed = Some((generation, header));
         Ok(header)
     }

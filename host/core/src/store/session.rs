@@ -9,8 +9,8 @@ use std::ops::{Bound, ControlFlow};
 
 use super::overlay::Overlay;
 use super::segments::{ENTRIES, Header, Retention, Segments, prefix, segment_key};
-use super::{Error, KeyRange, StoreId};
-use crate::codec::{ordered, take_escaped, take_ordered};
+use super::{Entries, Error, KeyRange, StoreId};
+use crate::codec::{ordered, split_session_key, take_escaped, take_ordered};
 use crate::record::Column;
 
 /// The sessions of one store. Entries live in the overlay; this is the way to them.
@@ -88,6 +88,26 @@ impl SessionStore {
             }
             _ => Ok(None),
         }
+    }
+
+    /// The aggregates of many sessions, by their keys as topics carry them, each as of its row's
+    /// place. One look-up below. Null where the key is null or none of a session.
+    pub fn fetch_many_as_of<'p>(
+        &mut self,
+        overlay: &Overlay,
+        keys: &Column,
+        place_of: impl Fn(usize) -> &'p [u32],
+    ) -> Result<Entries, Error> {
+        let mut asked = Column::with_capacity(keys.len(), keys.bytes().len() + 12 * keys.len());
+        for (row, key) in keys.iter().enumerate() {
+            let header = self.segments.header_as_of(overlay, Some(place_of(row)))?;
+            let session = key.and_then(split_session_key).zip(header);
+            let floor = |header: &Header| self.segments.floor(header.last);
+            let kept = session.filter(|((_, _, end), header)| *end >= floor(header));
+            let entry = kept.map(|((key, start, end), header)| entry_key(&header, key, start, end));
+            asked.push(entry.as_deref());
+        }
+        overlay.get_many_as_of(self.segments.store, &asked, place_of)
     }
 
     /// A key's sessions with end >= `earliest_end` and start <= `latest_start` that readers see, by

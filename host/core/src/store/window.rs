@@ -10,7 +10,7 @@ use std::ops::{Bound, ControlFlow};
 use super::overlay::Overlay;
 use super::segments::{ENTRIES, Header, Segments, segment_key};
 use super::{Entries, Error, KeyRange, StoreId};
-use crate::codec::{ordered, take_escaped, take_ordered};
+use crate::codec::{ordered, split_windowed_key, take_escaped, take_ordered};
 use crate::record::Column;
 
 pub use super::segments::Retention;
@@ -87,30 +87,39 @@ impl WindowStore {
         }
     }
 
-    /// The aggregates of many windows, as pairs of a key and a start, in their order. One look-up
-    /// below. A null key has none.
-    pub fn fetch_many(
+    /// The aggregates of many windows, by their keys as topics carry them, in their order. One look-up
+    /// below. Null where the key is null or none of a window.
+    pub fn fetch_many(&mut self, overlay: &Overlay, keys: &Column) -> Result<Entries, Error> {
+        let header = self.segments.header(overlay)?;
+        let asked = self.entry_keys(keys, |_| header);
+        overlay.get_many(self.segments.store, &asked)
+    }
+
+    /// As [`WindowStore::fetch_many`], each key as of its row's place: with the windows, and the
+    /// retention, that readers saw there.
+    pub fn fetch_many_as_of<'p>(
         &mut self,
         overlay: &Overlay,
         keys: &Column,
-        starts: &[i64],
+        place_of: impl Fn(usize) -> &'p [u32],
     ) -> Result<Entries, Error> {
-        let Some(header) = self.segments.header(overlay)? else {
-            let timestamps = vec![0; keys.len()];
-            return Ok(Entries {
-                values: Column::nulls(keys.len()),
-                timestamps,
-            });
-        };
-        let floor = self.segments.floor(header.last);
-        let mut asked = Column::with_capacity(keys.len(), keys.bytes().len() + 19 * keys.len());
-        for (key, &start) in keys.iter().zip(starts) {
-            let key = key
-                .filter(|_| start >= floor)
-                .map(|key| entry_key(&header, key, start));
-            asked.push(key.as_deref());
+        let mut headers = Vec::with_capacity(keys.len());
+        for row in 0..keys.len() {
+            headers.push(self.segments.header_as_of(overlay, Some(place_of(row)))?);
         }
-        overlay.get_many(self.segments.store, &asked)
+        let asked = self.entry_keys(keys, |row| headers[row]);
+        overlay.get_many_as_of(self.segments.store, &asked, place_of)
+    }
+
+    fn entry_keys(&self, keys: &Column, header_of: impl Fn(usize) -> Option<Header>) -> Column {
+        let mut asked = Column::with_capacity(keys.len(), keys.bytes().len() + 12 * keys.len());
+        for (row, key) in keys.iter().enumerate() {
+            let window = key.and_then(split_windowed_key).zip(header_of(row));
+            let kept = window.filter(|((_, start), header)| *start >= self.floor(header.last));
+            let entry = kept.map(|((key, start), header)| entry_key(&header, key, start));
+            asked.push(entry.as_deref());
+        }
+        asked
     }
 
     /// Visits a key's windows that start in `[from, to]`, by start (from the highest down with
