@@ -6,9 +6,7 @@
 use std::time::Duration;
 
 use super::Stream;
-use crate::bindings::weir::service::topology::{
-    Aggregate, Aggregator, Emit, Operator, Window,
-};
+use crate::bindings::weir::service::topology::{Aggregate, Aggregator, Emit, Operator, Window};
 use crate::duration::milliseconds;
 use crate::fold;
 use crate::format::{Data, Session, Windowed};
