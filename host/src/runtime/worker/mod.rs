@@ -12,6 +12,7 @@ mod fault;
 mod rebalance;
 mod session;
 mod tasks;
+mod transaction;
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -16,9 +16,9 @@ use crate::runtime::blueprint::Blueprint;
 use crate::runtime::clock;
 use crate::runtime::program::{Guest, Moment};
 
-use super::commit::Transaction;
 use super::fault::Fault;
 use super::tasks::{Owned, Running, starts};
+use super::transaction::Transaction;
 use super::{Asked, Letter, Worker};
 
 /// How long a worker without anything to do sleeps.
