@@ -247,6 +247,15 @@ fn operator(operator: wire::Operator) -> engine::Operator {
             partitions: repartition.partitions,
         },
         wire::Operator::Aggregate(node) => aggregate(node),
+        wire::Operator::Suppress(suppress) => engine::Operator::Suppress {
+            store: suppress.store,
+            until: match suppress.until {
+                wire::Until::WindowCloses => engine::Until::WindowCloses,
+                wire::Until::TimeLimit(wire::TimeLimit { limit, max_rows }) => {
+                    engine::Until::TimeLimit { limit, max_rows }
+                }
+            },
+        },
         wire::Operator::StreamTableJoin(join) => engine::Operator::StreamTableJoin {
             kind: join_kind(join.kind),
             function: function(join.function),

@@ -3,7 +3,7 @@
 use weir_core::functions::FunctionId;
 use weir_core::topology::description::{
     Aggregator, Clock, Description, Edge, Emit, JoinKind, Node, Operator, Route, RouteKey, RouteKind,
-    Schedule, Store, StreamStreamJoin, Window,
+    Schedule, Store, StreamStreamJoin, Until, Window,
 };
 
 use super::bindings::weir::service::topology as wit;
@@ -63,6 +63,15 @@ fn operator(operator: wit::Operator) -> Operator {
                 wit::Emit::OnWindowClose => Emit::OnWindowClose,
             },
             skip_null_values: aggregate.skip_null_values,
+        },
+        wit::Operator::Suppress(suppress) => Operator::Suppress {
+            store: suppress.store,
+            until: match suppress.until {
+                wit::Until::WindowCloses => Until::WindowCloses,
+                wit::Until::TimeLimit(wit::TimeLimit { limit, max_rows }) => {
+                    Until::TimeLimit { limit, max_rows }
+                }
+            },
         },
         wit::Operator::StreamTableJoin(join) => Operator::StreamTableJoin {
             kind: kind(join.kind),

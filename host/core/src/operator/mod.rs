@@ -29,7 +29,7 @@ mod windowed;
 pub(crate) use emitted::Emitted;
 pub(crate) use process::punctuate;
 pub(crate) use state::{OperatorState, Timed};
-pub(crate) use stores::{Stores, collect, half_open, readable};
+pub(crate) use stores::{Stores, collect, half_open, ranged, readable};
 
 use crate::record::Batch;
 use crate::task::error::Error;

@@ -9,7 +9,7 @@ use std::ops::{Bound, ControlFlow};
 
 use super::overlay::Overlay;
 use super::segments::{ENTRIES, Header, Segments, segment_key};
-use super::{Entries, Error, KeyRange, StoreId};
+use super::{Backend, Entries, Error, KeyRange, StoreId};
 use crate::codec::{ordered, split_windowed_key, take_escaped, take_ordered};
 use crate::record::Column;
 

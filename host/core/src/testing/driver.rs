@@ -345,7 +345,10 @@ impl Driver {
         let shared = vec![false; self.topology.stores().len()];
         for number in 0..self.tasks.len() {
             let mut overlay = Overlay::new(Box::new(self.backend(number)), &shared);
-            look(&mut OperatorState::new(owner).timed, &mut overlay);
+            look(
+                &mut OperatorState::new(&self.topology, owner).timed,
+                &mut overlay,
+            );
         }
     }
 

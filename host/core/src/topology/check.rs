@@ -234,6 +234,13 @@ fn no_outer(name: &str, kind: JoinKind, errors: &mut Errors) {
 
 fn check_suppress(description: &Description, node: &Node, until: Until, errors: &mut Errors) {
     let name = &node.name;
+    let above = node.inputs.first().map(|edge| edge.node as usize);
+    let above = above.and_then(|above| description.nodes.get(above));
+    if above.is_some_and(|above| !is_table(&above.operator)) {
+        errors.push(format!(
+            "node `{name}` holds back rows of what is not a table; make a table of it first"
+        ));
+    }
     match until {
         Until::WindowCloses => {
             if description.windows_of(node).is_none() {
@@ -252,6 +259,16 @@ fn check_suppress(description: &Description, node: &Node, until: Until, errors: 
             }
         }
     }
+}
+
+fn is_table(operator: &Operator) -> bool {
+    matches!(
+        operator,
+        Operator::Table { .. }
+            | Operator::ToTable { .. }
+            | Operator::Aggregate { .. }
+            | Operator::Suppress { .. }
+    )
 }
 
 fn check_emit(node: &Node, windowed: bool, emit: Emit, errors: &mut Errors) {

@@ -2,7 +2,7 @@
 
 use super::check::{check, own_stores};
 use super::cut::cut;
-use super::description::{Description, Operator, Window};
+use super::description::{Description, Operator};
 use super::errors::Errors;
 use super::repartition::expand;
 use super::route::compile_routes;
@@ -112,22 +112,16 @@ fn kind(operator: &Operator) -> StoreKind {
     match operator {
         Operator::Aggregate {
             window: Some(window),
+            emit,
             ..
-        } => {
-            let retention_ms = window.retention_ms();
-            match window {
-                Window::Session { .. } => StoreKind::Session { retention_ms },
-                Window::Hopping { .. } | Window::Sliding { .. } => {
-                    StoreKind::Window { retention_ms }
-                }
-            }
-        }
-        Operator::StreamStreamJoin(join) => StoreKind::Window {
+        } => window.kept(*emit),
+        Operator::StreamStreamJoin(join) => StoreKind::Join {
             retention_ms: join
                 .before
                 .saturating_add(join.after)
                 .saturating_add(join.grace),
         },
+        Operator::Suppress { .. } => StoreKind::Buffer,
         _ => StoreKind::KeyValue,
     }
 }

@@ -29,6 +29,7 @@ pub use route::{Route, Segment};
 pub use window::Until;
 
 use crate::store::StoreId;
+use crate::store::window::Retention;
 
 /// A checked topology. Everything in it is numbered by position.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,25 +113,32 @@ impl Changelog {
 
 /// What a store's keys are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    missing_docs,
-    reason = "the field is the same in all, and named with its unit"
-)]
 pub enum StoreKind {
     /// Plain keys, kept for ever.
     KeyValue,
-    /// Windows, or the rows of one side of a windowed join.
-    Window { retention_ms: i64 },
+    /// Windows of an aggregate.
+    Window(Retention),
     /// Sessions.
-    Session { retention_ms: i64 },
+    Session {
+        /// Milliseconds before the highest end.
+        retention_ms: i64,
+    },
+    /// The rows of one side of a windowed join.
+    Join {
+        /// Milliseconds before the highest timestamp.
+        retention_ms: i64,
+    },
+    /// Updates that a suppress holds back.
+    Buffer,
 }
 
 impl StoreKind {
     /// How long entries are kept, where not for ever.
     pub fn retention_ms(self) -> Option<i64> {
         match self {
-            StoreKind::KeyValue => None,
-            StoreKind::Window { retention_ms } | StoreKind::Session { retention_ms } => {
+            StoreKind::KeyValue | StoreKind::Buffer => None,
+            StoreKind::Window(retention) => Some(retention.ms),
+            StoreKind::Session { retention_ms } | StoreKind::Join { retention_ms } => {
                 Some(retention_ms)
             }
         }
