@@ -76,7 +76,7 @@ pub(super) fn run(
             &mut plan,
         );
     }
-    let mut emitted = Emitted::none();
+    let mut emitted = Emitted::changes(topology.node(node).tells_old);
     let place_of = |row: usize| places.row(row);
     pass.halving(node, 0..rows.len(), &place_of, &mut |pass, range| {
         attempt(pass, node, &spec, &plan, &rows, places, range, &mut emitted)
@@ -204,6 +204,7 @@ fn write(
     let each = pass.topology.store(spec.store).read_by_others;
     let old = |group: usize| (!before.values.is_null(group)).then(|| before.timestamps[group]);
     let mut timestamps: Vec<Option<i64>> = (0..groups.keys().len()).map(old).collect();
+    let mut olds: Vec<Option<&[u8]>> = before.values.iter().collect();
     for (position, (target, state)) in targets.iter().zip(&results.states).enumerate() {
         let Some(state) = state else { continue };
         let row = first + target.row as usize;
@@ -233,7 +234,9 @@ fn write(
                 ),
             }
         }
-        emitted.push(rows, row, Some(key), state.as_deref(), timestamp);
+        let change = (state.as_deref(), olds[group]);
+        emitted.push_change(rows, row, Some(key), change, timestamp);
+        olds[group] = state.as_deref();
     }
     Ok(())
 }

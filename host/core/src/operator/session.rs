@@ -87,6 +87,16 @@ enum Known {
     State(u32),
 }
 
+impl Known {
+    /// The aggregate, once the steps have made `states`.
+    fn value<'a>(&'a self, states: &'a Column) -> Option<&'a [u8]> {
+        match self {
+            Known::Value(value) => Some(value),
+            Known::State(number) => states.get((number - STEP_BASE) as usize),
+        }
+    }
+}
+
 /// A session of the plan.
 #[derive(Clone, Debug)]
 struct Planned {
@@ -135,7 +145,7 @@ impl Work<'_> {
                     .collect::<Vec<u32>>(),
             ),
             first: range.start,
-            emitted: Emitted::none(),
+            emitted: Emitted::changes(pass.topology.node(self.node).tells_old),
             rejected: Vec::new(),
             late: BTreeSet::new(),
         };
@@ -311,12 +321,12 @@ impl Work<'_> {
         let Timed::Sessions(sessions) = &mut pass.states[self.node.0 as usize].timed else {
             unreachable!("a session aggregate has a session store");
         };
-        if (planned.start, planned.end) != (t, t) {
-            for old in &planned.old {
-                sessions.put(pass.overlay, place, key, (old.start, old.end), None)?;
-                let windowed = session_key(key, old.start, old.end);
-                emitted.push(self.rows, row, Some(&windowed), None, old.end);
-            }
+        let same = (planned.start, planned.end) == (t, t);
+        for old in planned.old.iter().filter(|_| !same) {
+            sessions.put(pass.overlay, place, key, (old.start, old.end), None)?;
+            let windowed = session_key(key, old.start, old.end);
+            let change = (None, old.known.value(states));
+            emitted.push_change(self.rows, row, Some(&windowed), change, old.end);
         }
         let value = states.get(planned.steps_end - 1);
         sessions.put(
@@ -327,7 +337,9 @@ impl Work<'_> {
             value,
         )?;
         let windowed = session_key(key, planned.start, planned.end);
-        emitted.push(self.rows, row, Some(&windowed), value, planned.end);
+        let old = planned.old.first().filter(|_| same);
+        let change = (value, old.and_then(|old| old.known.value(states)));
+        emitted.push_change(self.rows, row, Some(&windowed), change, planned.end);
         Ok(())
     }
 }

@@ -79,6 +79,16 @@ impl Segments {
         Ok(header)
     }
 
+    /// The store's record as of a place, for a reader that is not the store's operator.
+    pub(super) fn header_as_of(
+        &self,
+        overlay: &Overlay,
+        place: &[u32],
+    ) -> Result<Option<Header>, Error> {
+        let bytes = overlay.get_as_of(self.store, HEADER, place)?;
+        bytes.map(|(bytes, _)| self.decode(&bytes)).transpose()
+    }
+
     /// Notes that something is written at `time`; answers with the record as it is then.
     pub(super) fn observe(
         &mut self,

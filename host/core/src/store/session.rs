@@ -89,6 +89,24 @@ impl SessionStore {
         }
     }
 
+    /// As [`SessionStore::fetch`], as of a place, for a reader that is not the store's operator.
+    pub fn fetch_as_of(
+        &self,
+        overlay: &Overlay,
+        key: &[u8],
+        (start, end): (i64, i64),
+        place: &[u32],
+    ) -> Result<Option<Vec<u8>>, Error> {
+        match self.segments.header_as_of(overlay, place)? {
+            Some(header) if end >= self.segments.floor(&header) => {
+                let key = entry_key(&header, key, start, end);
+                let found = overlay.get_as_of(self.segments.store, &key, place)?;
+                Ok(found.map(|(value, _)| value))
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// A key's sessions with end >= `earliest_end` and start <= `latest_start` that readers see, by
     /// end: for a row at t, `t - gap` and `t + gap`. One seek a segment between that end and the
     /// highest.

@@ -82,6 +82,23 @@ impl WindowStore {
         }
     }
 
+    /// As [`WindowStore::fetch`], as of a place, for a reader that is not the store's operator.
+    pub fn fetch_as_of(
+        &self,
+        overlay: &Overlay,
+        key: &[u8],
+        start: i64,
+        place: &[u32],
+    ) -> Result<Option<(Vec<u8>, i64)>, Error> {
+        match self.segments.header_as_of(overlay, place)? {
+            Some(header) if start >= self.segments.floor(&header) => {
+                let key = entry_key(&header, key, start);
+                overlay.get_as_of(self.segments.store, &key, place)
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// The aggregates of many windows, as pairs of a key and a start, in their order. One look-up
     /// below. A null key has none.
     pub fn fetch_many(

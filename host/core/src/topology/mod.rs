@@ -18,6 +18,8 @@ mod order;
 mod plan;
 mod repartition;
 mod route;
+mod tables;
+mod view;
 
 pub use compile::compile;
 pub use differences::Difference;
@@ -25,6 +27,7 @@ pub use errors::Errors;
 pub use node::{Child, Input, Node, NodeId, Operation};
 pub use plan::{InternalKind, InternalTopic, Plan, TopicFacts};
 pub use route::{Route, Segment};
+pub use view::View;
 
 use crate::store::StoreId;
 
@@ -112,7 +115,7 @@ impl Changelog {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(
     missing_docs,
-    reason = "the field is the same in all, and named with its unit"
+    reason = "each has the time that it keeps things, named with its unit"
 )]
 pub enum StoreKind {
     /// Plain keys, kept for ever.
@@ -121,13 +124,15 @@ pub enum StoreKind {
     Window { retention_ms: i64 },
     /// Sessions.
     Session { retention_ms: i64 },
+    /// Versions of keys; the latest of each is kept for ever.
+    Versioned { history_ms: i64 },
 }
 
 impl StoreKind {
     /// How long entries are kept, where not for ever.
     pub fn retention_ms(self) -> Option<i64> {
         match self {
-            StoreKind::KeyValue => None,
+            StoreKind::KeyValue | StoreKind::Versioned { .. } => None,
             StoreKind::Window { retention_ms } | StoreKind::Session { retention_ms } => {
                 Some(retention_ms)
             }
