@@ -71,7 +71,8 @@ fn everything() -> Description {
     );
     let products = Operator::Table {
         topic: "products".to_owned(),
-        store: "products".to_owned(),
+        store: Some("products".to_owned()),
+        history: None,
     };
     let products = t.node("products", &[], products);
     let split = t.node("split", &[left], transform(1, 2, false));
@@ -82,19 +83,27 @@ fn everything() -> Description {
         "latest",
         &[merged],
         Operator::ToTable {
-            store: "latest".to_owned(),
+            store: Some("latest".to_owned()),
         },
     );
     let kind = JoinKind::Left;
     let own = t.node(
         "own",
         &[several, latest],
-        Operator::StreamTableJoin { kind, function },
+        Operator::StreamTableJoin {
+            kind,
+            function,
+            grace: None,
+        },
     );
     let product = t.node(
         "product",
         &[merged, products],
-        Operator::StreamTableJoin { kind, function },
+        Operator::StreamTableJoin {
+            kind,
+            function,
+            grace: None,
+        },
     );
     let join = |kind, name: &str| {
         Operator::StreamStreamJoin(StreamStreamJoin {

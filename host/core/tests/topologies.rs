@@ -67,7 +67,15 @@ fn inventory() -> Sketch {
     t.store("reserved");
     let table = |topic: &str| (topic.to_owned(), format!("{topic}-store"));
     let (topic, store) = table("stock");
-    let stock = t.node("stock", &[], Operator::Table { topic, store });
+    let stock = t.node(
+        "stock",
+        &[],
+        Operator::Table {
+            topic,
+            store: Some(store),
+            history: None,
+        },
+    );
     let (topic, store) = table("customers");
     let customers = t.node("customers", &[], Operator::GlobalTable { topic, store });
     let orders = t.node("orders", &[], source("orders"));
@@ -76,6 +84,7 @@ fn inventory() -> Sketch {
     let join = Operator::StreamTableJoin {
         kind: JoinKind::Inner,
         function: FUNCTION,
+        grace: None,
     };
     let joined = t.node("with-stock", &[rekeyed, stock], join);
     let join = Operator::GlobalTableJoin {
@@ -205,12 +214,14 @@ fn joined_topics_of_different_counts_are_refused_with_both_named() {
     let stream = t.node("payments", &[], source("payments"));
     let table = Operator::Table {
         topic: "orders".to_owned(),
-        store: "orders".to_owned(),
+        store: Some("orders".to_owned()),
+        history: None,
     };
     let table = t.node("orders", &[], table);
     let join = Operator::StreamTableJoin {
         kind: JoinKind::Inner,
         function: FUNCTION,
+        grace: None,
     };
     t.node("join", &[stream, table], join);
     let error = compiled(&t)
@@ -244,6 +255,7 @@ fn every_mistake_is_told_at_once_and_says_how_to_mend_it() {
     let join = Operator::StreamTableJoin {
         kind: JoinKind::Outer,
         function: FUNCTION,
+        grace: None,
     };
     t.node("join", &[stream, stream], join);
     t.node(

@@ -33,13 +33,14 @@ fn operator(operator: wit::Operator) -> Operator {
         wit::Operator::Source(topic) => Operator::Source { topic },
         wit::Operator::Table(table) => Operator::Table {
             topic: table.topic,
-            store: table.store,
+            store: Some(table.store),
+            history: None,
         },
         wit::Operator::GlobalTable(table) => Operator::GlobalTable {
             topic: table.topic,
             store: table.store,
         },
-        wit::Operator::ToTable(store) => Operator::ToTable { store },
+        wit::Operator::ToTable(store) => Operator::ToTable { store: Some(store) },
         wit::Operator::Transform(transform) => Operator::Transform {
             function: FunctionId(transform.function),
             ports: transform.ports,
@@ -76,6 +77,7 @@ fn operator(operator: wit::Operator) -> Operator {
         wit::Operator::StreamTableJoin(join) => Operator::StreamTableJoin {
             kind: kind(join.kind),
             function: FunctionId(join.function),
+            grace: None,
         },
         wit::Operator::GlobalTableJoin(join) => Operator::GlobalTableJoin {
             kind: kind(join.kind),

@@ -1,7 +1,7 @@
 //! What an operator remembers between batches beside its stores: its stream time, and the way to
 //! its windows.
 
-use crate::store::{self, Buffer, JoinWindow, Overlay, SessionStore, StoreId, WindowStore};
+use crate::store::{self, Buffer, JoinWindow, Overlay, SessionStore, WindowStore};
 use crate::task::pass::Pass;
 use crate::topology::{Node, NodeId, Operation, StoreKind, Topology};
 
@@ -39,7 +39,9 @@ impl OperatorState {
                         Timed::Sessions(SessionStore::new(*store, retention_ms))
                     }
                     StoreKind::Buffer => Timed::Buffer(Buffer::new(*store)),
-                    StoreKind::KeyValue | StoreKind::Join { .. } => Timed::None,
+                    StoreKind::KeyValue | StoreKind::Versioned { .. } | StoreKind::Join { .. } => {
+                        Timed::None
+                    }
                 }
             }
             Operation::StreamStreamJoin {

@@ -111,6 +111,17 @@ impl WindowStore {
         overlay.get_many_as_of(self.segments.store, &asked, place_of)
     }
 
+    /// Where the committed windows of these keys, as topics carry them, lie in the backend; null for
+    /// what readers do not see. `None`: nothing was ever written, so nobody knows.
+    pub fn committed_keys(
+        &self,
+        backend: &dyn Backend,
+        keys: &Column,
+    ) -> Result<Option<Column>, Error> {
+        let header = self.segments.committed_header(backend)?;
+        Ok(header.map(|header| self.entry_keys(keys, |_| Some(header))))
+    }
+
     fn entry_keys(&self, keys: &Column, header_of: impl Fn(usize) -> Option<Header>) -> Column {
         let mut asked = Column::with_capacity(keys.len(), keys.bytes().len() + 12 * keys.len());
         for (row, key) in keys.iter().enumerate() {

@@ -298,6 +298,7 @@ impl Task {
             dropped: &mut self.dropped,
             functions,
             stream_times,
+            partition: self.id.partition,
             now,
             origin,
             failed: Vec::new(),

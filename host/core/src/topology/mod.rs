@@ -18,6 +18,8 @@ mod order;
 mod plan;
 mod repartition;
 mod route;
+mod tables;
+mod view;
 mod window;
 
 pub use compile::compile;
@@ -26,6 +28,7 @@ pub use errors::Errors;
 pub use node::{Child, Input, Node, NodeId, Operation};
 pub use plan::{InternalKind, InternalTopic, Plan, TopicFacts};
 pub use route::{Route, Segment};
+pub use view::View;
 pub use window::Until;
 
 use crate::store::StoreId;
@@ -123,12 +126,17 @@ pub enum StoreKind {
         /// Milliseconds before the highest end.
         retention_ms: i64,
     },
+    /// Versions of keys; the latest of each is kept for ever.
+    Versioned {
+        /// Milliseconds before the highest timestamp.
+        history_ms: i64,
+    },
     /// The rows of one side of a windowed join.
     Join {
         /// Milliseconds before the highest timestamp.
         retention_ms: i64,
     },
-    /// Updates that a suppress holds back.
+    /// What an operator holds back: updates of a table, rows of a join.
     Buffer,
 }
 
@@ -136,7 +144,7 @@ impl StoreKind {
     /// How long entries are kept, where not for ever.
     pub fn retention_ms(self) -> Option<i64> {
         match self {
-            StoreKind::KeyValue | StoreKind::Buffer => None,
+            StoreKind::KeyValue | StoreKind::Versioned { .. } | StoreKind::Buffer => None,
             StoreKind::Window(retention) => Some(retention.ms),
             StoreKind::Session { retention_ms } | StoreKind::Join { retention_ms } => {
                 Some(retention_ms)

@@ -174,6 +174,7 @@ fn stores(driver: &Driver, case: &Json) -> Result<(), String> {
                     )
                 })
                 .collect(),
+            "versioned" => driver.versions(name),
             "plain" => driver
                 .store(name)
                 .into_iter()
