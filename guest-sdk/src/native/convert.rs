@@ -228,13 +228,15 @@ fn operator(operator: wire::Operator) -> engine::Operator {
     let function = port::FunctionId;
     match operator {
         wire::Operator::Source(topic) => engine::Operator::Source { topic },
-        wire::Operator::Table(wire::Table { topic, store }) => {
-            engine::Operator::Table { topic, store }
-        }
+        wire::Operator::Table(wire::Table { topic, store }) => engine::Operator::Table {
+            topic,
+            store: Some(store),
+            history: None,
+        },
         wire::Operator::GlobalTable(wire::Table { topic, store }) => {
             engine::Operator::GlobalTable { topic, store }
         }
-        wire::Operator::ToTable(store) => engine::Operator::ToTable { store },
+        wire::Operator::ToTable(store) => engine::Operator::ToTable { store: Some(store) },
         wire::Operator::Transform(transform) => engine::Operator::Transform {
             function: function(transform.function),
             ports: transform.ports,
@@ -247,9 +249,19 @@ fn operator(operator: wire::Operator) -> engine::Operator {
             partitions: repartition.partitions,
         },
         wire::Operator::Aggregate(node) => aggregate(node),
+        wire::Operator::Suppress(suppress) => engine::Operator::Suppress {
+            store: suppress.store,
+            until: match suppress.until {
+                wire::Until::WindowCloses => engine::Until::WindowCloses,
+                wire::Until::TimeLimit(wire::TimeLimit { limit, max_rows }) => {
+                    engine::Until::TimeLimit { limit, max_rows }
+                }
+            },
+        },
         wire::Operator::StreamTableJoin(join) => engine::Operator::StreamTableJoin {
             kind: join_kind(join.kind),
             function: function(join.function),
+            grace: None,
         },
         wire::Operator::GlobalTableJoin(join) => engine::Operator::GlobalTableJoin {
             kind: join_kind(join.kind),

@@ -269,12 +269,13 @@ fn a_stream_may_meet_its_own_table_and_sees_it_as_of_each_row() {
         "table",
         &[source],
         Operator::ToTable {
-            store: "latest".to_owned(),
+            store: Some("latest".to_owned()),
         },
     );
     let join = Operator::StreamTableJoin {
         kind: JoinKind::Left,
         function: FunctionId(1),
+        grace: None,
     };
     let join = sketch.node("join", &[source, table], join);
     sketch.node("sink", &[join], sink("out"));

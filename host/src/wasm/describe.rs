@@ -2,8 +2,8 @@
 
 use weir_core::functions::FunctionId;
 use weir_core::topology::description::{
-    Aggregator, Clock, Description, Edge, Emit, JoinKind, Node, Operator, Route, RouteKey,
-    RouteKind, Schedule, Store, StreamStreamJoin, Window,
+    Aggregator, Clock, Description, Edge, Emit, JoinKind, Node, Operator, Route, RouteKey, RouteKind,
+    Schedule, Store, StreamStreamJoin, Until, Window,
 };
 
 use super::bindings::weir::service::topology as wit;
@@ -33,13 +33,14 @@ fn operator(operator: wit::Operator) -> Operator {
         wit::Operator::Source(topic) => Operator::Source { topic },
         wit::Operator::Table(table) => Operator::Table {
             topic: table.topic,
-            store: table.store,
+            store: Some(table.store),
+            history: None,
         },
         wit::Operator::GlobalTable(table) => Operator::GlobalTable {
             topic: table.topic,
             store: table.store,
         },
-        wit::Operator::ToTable(store) => Operator::ToTable { store },
+        wit::Operator::ToTable(store) => Operator::ToTable { store: Some(store) },
         wit::Operator::Transform(transform) => Operator::Transform {
             function: FunctionId(transform.function),
             ports: transform.ports,
@@ -64,9 +65,19 @@ fn operator(operator: wit::Operator) -> Operator {
             },
             skip_null_values: aggregate.skip_null_values,
         },
+        wit::Operator::Suppress(suppress) => Operator::Suppress {
+            store: suppress.store,
+            until: match suppress.until {
+                wit::Until::WindowCloses => Until::WindowCloses,
+                wit::Until::TimeLimit(wit::TimeLimit { limit, max_rows }) => {
+                    Until::TimeLimit { limit, max_rows }
+                }
+            },
+        },
         wit::Operator::StreamTableJoin(join) => Operator::StreamTableJoin {
             kind: kind(join.kind),
             function: FunctionId(join.function),
+            grace: None,
         },
         wit::Operator::GlobalTableJoin(join) => Operator::GlobalTableJoin {
             kind: kind(join.kind),

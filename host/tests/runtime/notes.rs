@@ -97,7 +97,8 @@ impl Program for Notes {
         };
         let table = Operator::Table {
             topic: topic("table"),
-            store: "latest".to_owned(),
+            store: Some("latest".to_owned()),
+            history: None,
         };
         let mut nodes = vec![
             node("in", None, Operator::Source { topic: topic("in") }),

@@ -138,6 +138,7 @@ fn kept(driver: &Driver, kind: &str, name: &str) -> Vec<Entry> {
             let entries = driver.store(name).into_iter();
             entries.map(|(key, value, _)| (key, value, 0)).collect()
         }
+        "versioned" => driver.versions(name),
         _ => driver.store(name),
     }
 }

@@ -145,14 +145,23 @@ impl Builder {
         self.node(name, vec![from.edge], operator)
     }
 
+    /// Makes an operator of tables of the transform that was added last.
+    fn of_table(&mut self, node: &Json, operator: impl Fn(FunctionId, Option<String>) -> Operator) {
+        let last = self.description.nodes.last_mut().unwrap();
+        let Operator::Transform { function, .. } = last.operator else {
+            panic!("the last node is a transform");
+        };
+        last.operator = operator(function, named(node));
+    }
+
     fn add(&mut self, node: &Json) -> Option<()> {
         let name = text(node, "name");
         let from = node["from"].as_str().map(|from| self.made[from].clone());
         let types = |from: &Made| (from.key.clone(), from.value.clone());
         match text(node, "op") {
-            "source" | "table" | "global_table" => self.source(name, node)?,
+            "source" | "table" | "global_table" => self.source(name, node),
             op @ ("filter" | "filter_not") => {
-                let from = from.filter(|from| !from.table)?;
+                let from = from?;
                 let (f, wanted) = (Function::of(&node["predicate"]), op == "filter");
                 let edge = self.transform(name, &from, (1, false), move |k, v| {
                     if f.predicate(k, v) == wanted {
@@ -161,7 +170,13 @@ impl Builder {
                         Vec::new()
                     }
                 });
-                self.keep(name, edge, types(&from), false);
+                if from.table {
+                    self.of_table(node, |function, store| Operator::TableFilter {
+                        function,
+                        store,
+                    });
+                }
+                self.keep(name, edge, types(&from), from.table);
             }
             "map" | "select_key" | "map_values" | "group_by" => self.map(name, &from?, node)?,
             "flat_map" | "flat_map_values" => {
@@ -213,14 +228,14 @@ impl Builder {
                 let edge = self.node(name, vec![from.edge], operator);
                 self.keep(name, edge, types(&from), false);
             }
-            "count" | "reduce" | "aggregate" => self.aggregate(name, &from?, node)?,
-            "cogroup" => self.cogroup(name, node)?,
+            "count" | "reduce" | "aggregate" => self.aggregate(name, &from?, node),
+            "cogroup" => self.cogroup(name, node),
             "to_table" => {
                 let from = from?;
                 let edge = self.node(
                     name,
                     vec![from.edge],
-                    Operator::ToTable { store: store(node) },
+                    Operator::ToTable { store: named(node) },
                 );
                 self.keep(name, edge, types(&from), true);
             }
@@ -228,6 +243,7 @@ impl Builder {
             "stream_stream_join" | "stream_table_join" | "stream_global_table_join" => {
                 self.join(name, node)?
             }
+            "table_table_join" | "foreign_key_join" => self.table_join(name, node),
             "process" => self.process(name, &from?, node),
             "to" => self.to(name, &from?, node),
             _ => return None,
@@ -235,10 +251,7 @@ impl Builder {
         Some(())
     }
 
-    fn source(&mut self, name: &str, node: &Json) -> Option<()> {
-        if node["versioned_history_ms"].is_number() {
-            return None;
-        }
+    fn source(&mut self, name: &str, node: &Json) {
         let topic = text(node, "topic").to_owned();
         let declared = &self.topics[&topic];
         let types = (plain(&declared["key"]), plain(&declared["value"]));
@@ -247,7 +260,8 @@ impl Builder {
             "table" => (
                 Operator::Table {
                     topic,
-                    store: store(node),
+                    store: named(node),
+                    history: node["versioned_history_ms"].as_i64(),
                 },
                 true,
             ),
@@ -261,13 +275,9 @@ impl Builder {
         };
         let edge = self.node(name, Vec::new(), operator);
         self.keep(name, edge, types, table);
-        Some(())
     }
 
     fn map(&mut self, name: &str, from: &Made, node: &Json) -> Option<()> {
-        if from.table {
-            return None;
-        }
         let rekeys = text(node, "op") != "map_values";
         let function = |field: &str, usual: &str| {
             if node[field].is_null() {
@@ -284,7 +294,16 @@ impl Builder {
         let edge = self.transform(name, from, (1, rekeys), move |k, v| {
             vec![(key.map(k, v), value.map(k, v), 0)]
         });
-        self.keep(name, edge, types, false);
+        if from.table {
+            self.of_table(node, |function, store| {
+                if rekeys {
+                    Operator::TableGroupBy { function }
+                } else {
+                    Operator::TableMapValues { function, store }
+                }
+            });
+        }
+        self.keep(name, edge, types, from.table);
         Some(())
     }
 
@@ -345,12 +364,10 @@ impl Builder {
                 left_store: format!("{name}-this"),
                 right_store: format!("{name}-other"),
             }),
-            _ if node["grace_ms"].is_number() || !right.table => return None,
-            // What it sent last is nowhere kept.
-            _ if self.is_suppress(right.edge) => return None,
             "stream_table_join" => Operator::StreamTableJoin {
                 kind: kind(node),
                 function,
+                grace: node["grace_ms"].as_i64(),
             },
             _ => {
                 let key = Function::of(&node["key"]);
@@ -373,9 +390,42 @@ impl Builder {
         Some(())
     }
 
-    fn is_suppress(&self, edge: Edge) -> bool {
-        let node = &self.description.nodes[edge.node as usize];
-        matches!(node.operator, Operator::Suppress { .. })
+    fn table_join(&mut self, name: &str, node: &Json) {
+        let [left, right] = ["left", "right"].map(|side| self.made[text(node, side)].clone());
+        let joiner = Function::of(&node["joiner"]);
+        let value = joiner.join_type(&left.value, &right.value);
+        let id = self.function();
+        let types = (left.value.clone(), right.value.clone());
+        let closures = std::mem::take(&mut self.closures);
+        self.closures = closures.combine(id, move |_, l, r| {
+            let (l, r) = (types.0.decode(l), types.1.decode(r));
+            Ok(joiner.join(&Value::Null, &l, &r).bytes())
+        });
+        let (kind, function, store) = (kind(node), FunctionId(id), named(node));
+        let operator = if text(node, "op") == "table_table_join" {
+            Operator::TableTableJoin {
+                kind,
+                function,
+                store,
+            }
+        } else {
+            let key = Function::of(&node["foreign_key"]);
+            let id = self.function();
+            let value = left.value.clone();
+            let closures = std::mem::take(&mut self.closures);
+            self.closures = closures.transform(id, move |row: RowView<'_>| {
+                let key = key.map(&Value::Null, &value.decode(row.value));
+                Ok(vec![(key.bytes(), None, 0)])
+            });
+            Operator::ForeignKeyJoin {
+                kind,
+                function,
+                foreign_key: FunctionId(id),
+                store,
+            }
+        };
+        let edge = self.node(name, vec![left.edge, right.edge], operator);
+        self.keep(name, edge, (left.key, value), true);
     }
 
     fn to(&mut self, name: &str, from: &Made, node: &Json) {
@@ -417,6 +467,11 @@ impl Builder {
             );
         }
     }
+}
+
+/// The name of a table's store, if it was given one.
+fn named(node: &Json) -> Option<String> {
+    node["store"].as_str().map(str::to_owned)
 }
 
 pub(crate) fn store(node: &Json) -> String {

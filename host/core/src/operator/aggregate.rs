@@ -62,7 +62,7 @@ pub(super) fn run(
             work,
         },
     };
-    let mut emitted = Emitted::none();
+    let mut emitted = Emitted::changes(topology.node(node).tells_old);
     let place_of = |row: usize| places.row(row);
     pass.halving(node, 0..rows.len(), &place_of, &mut |pass, range| {
         grouped.attempt(pass, range, &mut emitted)
@@ -190,6 +190,7 @@ impl Grouped<'_> {
         let last = made.last();
         let each = pass.topology.store(self.store).read_by_others;
         let mut timestamps = made.timestamps();
+        let mut olds: Vec<Option<&[u8]>> = made.before.values.iter().collect();
         for (position, (target, state)) in made.targets.iter().zip(&made.states).enumerate() {
             let Some(state) = state else { continue };
             let row = range.start + target.row as usize;
@@ -207,8 +208,10 @@ impl Grouped<'_> {
                 self.put(pass, (row, key), state.as_deref(), timestamp, new)?;
             }
             if !on_close {
-                emitted.push(rows, row, Some(key), state.as_deref(), timestamp);
+                let change = (state.as_deref(), olds[group]);
+                emitted.push_change(rows, row, Some(key), change, timestamp);
             }
+            olds[group] = state.as_deref();
         }
         while on_close
             && taken

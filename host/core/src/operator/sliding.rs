@@ -34,7 +34,8 @@ struct Aggregate {
 pub(super) struct Touch {
     start: i64,
     new: Aggregate,
-    made: bool,
+    /// What it was; `None`: it is made.
+    old: Option<Known>,
 }
 
 /// The windows as they will be.
@@ -96,20 +97,22 @@ impl Windowing for Sliding {
     ) -> Result<(), Trouble> {
         let key = work.rows.keys.get(row).expect("taken rows have keys");
         let (windows, overlay) = pass.windows(work.node);
-        for Touch { start, new, made } in touched {
+        for Touch { start, new, old } in touched {
             let value = new.known.value(states);
             let place = work.places.row(row);
             windows.put(overlay, place, (key, *start), value, new.timestamp)?;
             if work.on_close.is_some() {
                 match value {
-                    Some(_) if *made => windows.open(overlay, place, (key, *start)),
+                    Some(_) if old.is_none() => windows.open(overlay, place, (key, *start)),
                     Some(_) => {}
                     None => windows.forget(overlay, place, (key, *start)),
                 }
                 continue;
             }
             let windowed = windowed_key(key, *start);
-            emitted.push(work.rows, row, Some(&windowed), value, new.timestamp);
+            let old = old.as_ref().and_then(|old| old.value(states));
+            let change = (value, old);
+            emitted.push_change(work.rows, row, Some(&windowed), change, new.timestamp);
         }
         Ok(())
     }
@@ -237,13 +240,13 @@ impl Row<'_> {
         if let Some(right) = right.filter(|right| right.timestamp > self.t)
             && !windows.contains_key(&start)
         {
-            self.touch(start, true, |_| right.clone());
+            self.touch(start, None, |_| right.clone());
         }
     }
 
     fn update(&mut self, start: i64, window: &Aggregate) {
         let (t, call) = (self.t, self.call);
-        self.touch(start, false, |program| Aggregate {
+        self.touch(start, Some(window), |program| Aggregate {
             known: program.add(Some(window.known.clone()), call),
             timestamp: window.timestamp.max(t),
         });
@@ -252,17 +255,23 @@ impl Row<'_> {
     /// Makes a window of the row alone, or of another's aggregate and the row.
     fn make(&mut self, start: i64, of: Option<&Aggregate>) {
         let (t, call) = (self.t, self.call);
-        self.touch(start, true, |program| Aggregate {
+        self.touch(start, None, |program| Aggregate {
             known: program.add(of.map(|of| of.known.clone()), call),
             timestamp: t,
         });
     }
 
     /// A window that has closed stays as it is.
-    fn touch(&mut self, start: i64, made: bool, new: impl FnOnce(&mut Program) -> Aggregate) {
+    fn touch(
+        &mut self,
+        start: i64,
+        old: Option<&Aggregate>,
+        new: impl FnOnce(&mut Program) -> Aggregate,
+    ) {
         if start.saturating_add(self.size) >= self.close {
             let new = new(self.program);
-            self.touched.push(Touch { start, new, made });
+            let old = old.map(|old| old.known.clone());
+            self.touched.push(Touch { start, new, old });
         }
     }
 }

@@ -1,11 +1,9 @@
 //! What an operator remembers between batches beside its stores: its stream time, and the way to
 //! its windows.
 
-use crate::store::window::Retention;
-use crate::store::{self, Buffer, JoinWindow, Overlay, SessionStore, StoreId, WindowStore};
+use crate::store::{self, Buffer, JoinWindow, Overlay, SessionStore, WindowStore};
 use crate::task::pass::Pass;
-use crate::topology::description::{Emit, Window};
-use crate::topology::{Node, NodeId, Operation};
+use crate::topology::{Node, NodeId, Operation, StoreKind, Topology};
 
 /// One operator's memory.
 #[derive(Debug)]
@@ -32,14 +30,20 @@ pub(crate) enum Timed {
 
 impl OperatorState {
     /// Before the first row.
-    pub(crate) fn new(node: &Node) -> OperatorState {
+    pub(crate) fn new(topology: &Topology, node: &Node) -> OperatorState {
         let timed = match &node.operation {
-            Operation::Aggregate {
-                window: Some(window),
-                emit,
-                store,
-                ..
-            } => windows(*window, *emit, *store),
+            Operation::Aggregate { store, .. } | Operation::Suppress { store, .. } => {
+                match topology.store(*store).kind {
+                    StoreKind::Window(kept) => Timed::Windows(WindowStore::new(*store, kept)),
+                    StoreKind::Session { retention_ms } => {
+                        Timed::Sessions(SessionStore::new(*store, retention_ms))
+                    }
+                    StoreKind::Buffer => Timed::Buffer(Buffer::new(*store)),
+                    StoreKind::KeyValue | StoreKind::Versioned { .. } | StoreKind::Join { .. } => {
+                        Timed::None
+                    }
+                }
+            }
             Operation::StreamStreamJoin {
                 before,
                 after,
@@ -52,7 +56,6 @@ impl OperatorState {
                 let [left, right] = [left, right].map(|store| JoinWindow::new(*store, retention));
                 Timed::Join { left, right }
             }
-            Operation::Suppress { store, .. } => Timed::Buffer(Buffer::new(*store)),
             _ => Timed::None,
         };
         let times = match node.operation {
@@ -90,17 +93,6 @@ impl OperatorState {
                 right.expire(overlay)
             }
         }
-    }
-}
-
-fn windows(window: Window, emit: Emit, store: StoreId) -> Timed {
-    let ms = window.retention_ms();
-    match window {
-        Window::Hopping { .. } | Window::Sliding { .. } => {
-            let inclusive = emit == Emit::OnWindowClose;
-            Timed::Windows(WindowStore::new(store, Retention { ms, inclusive }))
-        }
-        Window::Session { .. } => Timed::Sessions(SessionStore::new(store, ms)),
     }
 }
 

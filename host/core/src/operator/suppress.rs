@@ -1,10 +1,11 @@
 //! Suppress: updates of a table are held back, and only the latest of each key goes on: when its
 //! window closes, or after a time.
 //!
-//! Time is the stream time of the updates themselves. What leaves has its own timestamp and headers.
+//! What comes below is told as old value the one that was sent last: the one that the key had before
+//! it was held back. Time is the stream time of the updates themselves. What leaves has its own timestamp and headers.
 //! A tombstone is held like any update; of a window that closes it is not sent.
 
-use crate::record::Batch;
+use crate::record::{Batch, Column};
 use crate::store::buffer::Update;
 use crate::task::error::Error;
 use crate::task::flow::Places;
@@ -18,10 +19,10 @@ use super::state::Timed;
 pub(super) fn run(
     pass: &mut Pass<'_>,
     (node, until): (NodeId, Until),
-    rows: &Batch,
+    (rows, olds): (&Batch, Option<&Column>),
     places: &Places,
 ) -> Result<Emitted, Error> {
-    let mut emitted = Emitted::none();
+    let mut emitted = Emitted::changes(pass.topology.node(node).tells_old);
     for row in 0..rows.len() {
         let Some(key) = rows.keys.get(row) else {
             continue;
@@ -42,18 +43,19 @@ pub(super) fn run(
         };
         let update = Update {
             value: rows.values.get(row).map(<[u8]>::to_vec),
-            old: None,
+            old: olds.and_then(|olds| olds.get(row)).map(<[u8]>::to_vec),
             timestamp,
             headers: headers(rows, row),
         };
-        buffer.put(pass.overlay, key, place, update)?;
-        let mut due = buffer.take_due(pass.overlay, stream_time.saturating_sub(limit))?;
+        let at = places.row(row);
+        buffer.put(pass.overlay, at, (key, place), update)?;
+        let mut due = buffer.take_due(pass.overlay, at, stream_time.saturating_sub(limit))?;
         if let Until::TimeLimit {
             max_rows: Some(most),
             ..
         } = until
         {
-            due.extend(buffer.take_excess(pass.overlay, most)?);
+            due.extend(buffer.take_excess(pass.overlay, at, most)?);
         }
         let final_only = matches!(until, Until::WindowCloses(_));
         for (key, update) in due {

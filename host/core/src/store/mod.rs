@@ -12,6 +12,7 @@ pub mod memory;
 pub mod overlay;
 mod segments;
 pub mod session;
+pub mod versions;
 pub mod window;
 
 use std::ops::{Bound, ControlFlow};
@@ -21,6 +22,7 @@ pub use join_window::JoinWindow;
 pub use memory::MemoryBackend;
 pub use overlay::{LAST_PLACE, Overlay, Savepoint};
 pub use session::SessionStore;
+pub use versions::Versions;
 pub use window::WindowStore;
 
 use crate::record::{Batch, Column};

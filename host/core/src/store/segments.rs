@@ -11,7 +11,7 @@ use std::ops::{Bound, ControlFlow};
 
 use super::layer::Found;
 use super::overlay::Overlay;
-use super::{Error, KeyRange, StoreId};
+use super::{Backend, Error, KeyRange, StoreId};
 use crate::codec::{ordered, push_escaped, take_ordered};
 use crate::record::Column;
 
@@ -97,12 +97,17 @@ impl Segments {
             return Ok(header);
         }
         // Nothing was written of it, so this is what is committed.
-        let keys = Column::from_iter([Some(HEADER)]);
-        let entries = overlay.backend().get_many(self.store, &keys)?;
-        let header = entries.values.get(0).map(|bytes| self.decode(bytes));
-        let header = header.transpose()?;
+        let header = self.committed_header(overlay.backend())?;
         self.committed = Some((generation, header));
         Ok(header)
+    }
+
+    /// The store's record as it is committed.
+    pub(super) fn committed_header(&self, backend: &dyn Backend) -> Result<Option<Header>, Error> {
+        let keys = Column::from_iter([Some(HEADER)]);
+        let entries = backend.get_many(self.store, &keys)?;
+        let header = entries.values.get(0).map(|bytes| self.decode(bytes));
+        header.transpose()
     }
 
     /// Notes that something is written at `time`; answers with the record as it is then.

@@ -9,7 +9,7 @@ use std::ops::{Bound, ControlFlow};
 
 use super::overlay::Overlay;
 use super::segments::{ENTRIES, Header, Retention, Segments, prefix, segment_key};
-use super::{Entries, Error, KeyRange, StoreId};
+use super::{Backend, Entries, Error, KeyRange, StoreId};
 use crate::codec::{ordered, split_session_key, take_escaped, take_ordered};
 use crate::record::Column;
 
@@ -98,16 +98,35 @@ impl SessionStore {
         keys: &Column,
         place_of: impl Fn(usize) -> &'p [u32],
     ) -> Result<Entries, Error> {
+        let mut headers = Vec::with_capacity(keys.len());
+        for row in 0..keys.len() {
+            headers.push(self.segments.header_as_of(overlay, Some(place_of(row)))?);
+        }
+        let asked = self.entry_keys(keys, |row| headers[row]);
+        overlay.get_many_as_of(self.segments.store, &asked, place_of)
+    }
+
+    /// Where the committed sessions of these keys, as topics carry them, lie in the backend; null for
+    /// what readers do not see. `None`: nothing was ever written, so nobody knows.
+    pub fn committed_keys(
+        &self,
+        backend: &dyn Backend,
+        keys: &Column,
+    ) -> Result<Option<Column>, Error> {
+        let header = self.segments.committed_header(backend)?;
+        Ok(header.map(|header| self.entry_keys(keys, |_| Some(header))))
+    }
+
+    fn entry_keys(&self, keys: &Column, header_of: impl Fn(usize) -> Option<Header>) -> Column {
         let mut asked = Column::with_capacity(keys.len(), keys.bytes().len() + 12 * keys.len());
         for (row, key) in keys.iter().enumerate() {
-            let header = self.segments.header_as_of(overlay, Some(place_of(row)))?;
-            let session = key.and_then(split_session_key).zip(header);
+            let session = key.and_then(split_session_key).zip(header_of(row));
             let floor = |header: &Header| self.segments.floor(header.last);
             let kept = session.filter(|((_, _, end), header)| *end >= floor(header));
             let entry = kept.map(|((key, start, end), header)| entry_key(&header, key, start, end));
             asked.push(entry.as_deref());
         }
-        overlay.get_many_as_of(self.segments.store, &asked, place_of)
+        asked
     }
 
     /// A key's sessions with end >= `earliest_end` and start <= `latest_start` that readers see, by

@@ -9,7 +9,7 @@ use std::ops::{Bound, ControlFlow};
 
 use super::overlay::Overlay;
 use super::segments::{ENTRIES, Header, Segments, segment_key};
-use super::{Entries, Error, KeyRange, StoreId};
+use super::{Backend, Entries, Error, KeyRange, StoreId};
 use crate::codec::{ordered, split_windowed_key, take_escaped, take_ordered};
 use crate::record::Column;
 
@@ -109,6 +109,17 @@ impl WindowStore {
         }
         let asked = self.entry_keys(keys, |row| headers[row]);
         overlay.get_many_as_of(self.segments.store, &asked, place_of)
+    }
+
+    /// Where the committed windows of these keys, as topics carry them, lie in the backend; null for
+    /// what readers do not see. `None`: nothing was ever written, so nobody knows.
+    pub fn committed_keys(
+        &self,
+        backend: &dyn Backend,
+        keys: &Column,
+    ) -> Result<Option<Column>, Error> {
+        let header = self.segments.committed_header(backend)?;
+        Ok(header.map(|header| self.entry_keys(keys, |_| Some(header))))
     }
 
     fn entry_keys(&self, keys: &Column, header_of: impl Fn(usize) -> Option<Header>) -> Column {

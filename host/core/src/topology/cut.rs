@@ -186,11 +186,13 @@ fn copartitioned(topology: &Topology, nodes: &[NodeId]) -> Vec<Vec<String>> {
         let node = topology.node(id);
         let mut topics = Vec::new();
         match &node.operation {
-            Operation::StreamTableJoin { table, .. } => {
+            Operation::StreamTableJoin { table, .. } | Operation::ForeignKeyJoin { table, .. } => {
                 topology.topics_above(id, &mut topics);
                 topology.topics_above(*table, &mut topics);
             }
-            Operation::StreamStreamJoin { .. } => topology.topics_above(id, &mut topics),
+            Operation::StreamStreamJoin { .. }
+            | Operation::TableTableJoin { .. }
+            | Operation::Subscriptions { .. } => topology.topics_above(id, &mut topics),
             Operation::Aggregate { .. } if node.inputs.len() > 1 => {
                 topology.topics_above(id, &mut topics)
             }

@@ -68,11 +68,45 @@ pub enum Operator {
     /// A topic as a stream.
     Source { topic: String },
     /// A topic as a table.
-    Table { topic: String, store: String },
+    Table {
+        topic: String,
+        store: Option<String>,
+        history: Option<i64>,
+    },
     /// A topic of which every task has the whole as a table.
     GlobalTable { topic: String, store: String },
     /// A stream made a table.
-    ToTable { store: String },
+    ToTable { store: Option<String> },
+    /// Rows of a table that pass; tombstones of those that do not.
+    TableFilter {
+        function: FunctionId,
+        store: Option<String>,
+    },
+    /// A table with other values.
+    TableMapValues {
+        function: FunctionId,
+        store: Option<String>,
+    },
+    /// A table's rows under other keys, for aggregates of the groups.
+    TableGroupBy { function: FunctionId },
+    /// An aggregate of a grouped table: what leaves a group is subtracted.
+    TableAggregate {
+        aggregator: Aggregator,
+        store: String,
+    },
+    /// Inputs: left table, right table, with the same keys.
+    TableTableJoin {
+        kind: JoinKind,
+        function: FunctionId,
+        store: Option<String>,
+    },
+    /// Inputs: left table, right table; a left row says which key of the right table it is about.
+    ForeignKeyJoin {
+        kind: JoinKind,
+        function: FunctionId,
+        foreign_key: FunctionId,
+        store: Option<String>,
+    },
     /// A run of filters, maps and branches, fused.
     Transform {
         function: FunctionId,
@@ -101,6 +135,7 @@ pub enum Operator {
     StreamTableJoin {
         kind: JoinKind,
         function: FunctionId,
+        grace: Option<i64>,
     },
     /// Inputs: stream, global table.
     GlobalTableJoin {

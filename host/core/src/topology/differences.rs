@@ -108,13 +108,24 @@ impl Topology {
             } => {
                 format!(" {kind:?}, before {before} ms, after {after} ms, grace {grace} ms")
             }
-            Operation::StreamTableJoin { kind, .. } | Operation::GlobalTableJoin { kind, .. } => {
-                format!(" {kind:?}")
-            }
+            Operation::StreamTableJoin {
+                kind,
+                buffer: Some((grace, _)),
+                ..
+            } => format!(" {kind:?}, grace {grace} ms"),
+            Operation::StreamTableJoin { kind, .. }
+            | Operation::GlobalTableJoin { kind, .. }
+            | Operation::TableTableJoin { kind, .. }
+            | Operation::Subscribe { kind, .. }
+            | Operation::ForeignKeyJoin { kind, .. } => format!(" {kind:?}"),
             Operation::Process { schedules, .. } => format!(" {schedules:?}"),
-            Operation::ToTable { .. } | Operation::Merge | Operation::Update { .. } => {
-                String::new()
-            }
+            Operation::ToTable { .. }
+            | Operation::TableMap { .. }
+            | Operation::TableGroupBy { .. }
+            | Operation::TableAggregate { .. }
+            | Operation::Subscriptions { .. }
+            | Operation::Merge
+            | Operation::Update { .. } => String::new(),
         };
         format!(
             "a {}{own} of [{}] with stores [{}]",

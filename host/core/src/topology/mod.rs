@@ -18,6 +18,8 @@ mod order;
 mod plan;
 mod repartition;
 mod route;
+mod tables;
+mod view;
 mod window;
 
 pub use compile::compile;
@@ -26,9 +28,11 @@ pub use errors::Errors;
 pub use node::{Child, Input, Node, NodeId, Operation};
 pub use plan::{InternalKind, InternalTopic, Plan, TopicFacts};
 pub use route::{Route, Segment};
+pub use view::View;
 pub use window::Until;
 
 use crate::store::StoreId;
+use crate::store::window::Retention;
 
 /// A checked topology. Everything in it is numbered by position.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,25 +116,37 @@ impl Changelog {
 
 /// What a store's keys are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    missing_docs,
-    reason = "the field is the same in all, and named with its unit"
-)]
 pub enum StoreKind {
     /// Plain keys, kept for ever.
     KeyValue,
-    /// Windows, or the rows of one side of a windowed join.
-    Window { retention_ms: i64 },
+    /// Windows of an aggregate.
+    Window(Retention),
     /// Sessions.
-    Session { retention_ms: i64 },
+    Session {
+        /// Milliseconds before the highest end.
+        retention_ms: i64,
+    },
+    /// Versions of keys; the latest of each is kept for ever.
+    Versioned {
+        /// Milliseconds before the highest timestamp.
+        history_ms: i64,
+    },
+    /// The rows of one side of a windowed join.
+    Join {
+        /// Milliseconds before the highest timestamp.
+        retention_ms: i64,
+    },
+    /// What an operator holds back: updates of a table, rows of a join.
+    Buffer,
 }
 
 impl StoreKind {
     /// How long entries are kept, where not for ever.
     pub fn retention_ms(self) -> Option<i64> {
         match self {
-            StoreKind::KeyValue => None,
-            StoreKind::Window { retention_ms } | StoreKind::Session { retention_ms } => {
+            StoreKind::KeyValue | StoreKind::Versioned { .. } | StoreKind::Buffer => None,
+            StoreKind::Window(retention) => Some(retention.ms),
+            StoreKind::Session { retention_ms } | StoreKind::Join { retention_ms } => {
                 Some(retention_ms)
             }
         }

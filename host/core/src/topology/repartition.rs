@@ -7,11 +7,18 @@
 
 use crate::store::StoreId;
 
+use super::compile::{buffer_store, subscription_store, unnamed_store};
 use super::description::{self, Description, Edge, JoinKind, Operator};
-use super::{Child, Input, Node, NodeId, Operation, StoreSpec, Until};
+use super::tables::Tables;
+use super::{Child, Input, Node, NodeId, Operation, StoreKind, StoreSpec, Until, View};
 
 /// The nodes of a description that was found good, repartitions inserted, edges in both directions.
-pub(super) fn expand(service: &str, description: &Description, stores: &[StoreSpec]) -> Vec<Node> {
+pub(super) fn expand(
+    service: &str,
+    description: &Description,
+    stores: &[StoreSpec],
+    tables: &Tables,
+) -> Vec<Node> {
     let mut expansion = Expansion {
         service,
         description,
@@ -20,8 +27,10 @@ pub(super) fn expand(service: &str, description: &Description, stores: &[StoreSp
         rekeyed: Vec::new(),
         made: Vec::new(),
     };
-    for node in &description.nodes {
+    for (node, &tells_old) in description.nodes.iter().zip(&tables.tells_old) {
         expansion.add(node);
+        let made = expansion.made[expansion.made.len() - 1];
+        expansion.nodes[made.0 as usize].tells_old = tells_old;
     }
     let mut nodes = expansion.nodes;
     connect(&mut nodes);
@@ -42,11 +51,16 @@ struct Expansion<'a> {
 }
 
 impl Expansion<'_> {
-    fn add(&mut self, node: &super::description::Node) {
+    fn add(&mut self, node: &description::Node) {
         if let Operator::Repartition { name, partitions } = &node.operator {
             let input = self.input(node.inputs[0]);
             let source = self.through_topic(name, *partitions, input);
             self.made.push(source);
+            return;
+        }
+        if let Operator::ForeignKeyJoin { .. } = &node.operator {
+            let join = self.foreign_key_join(node);
+            self.made.push(join);
             return;
         }
         let inputs = self.inputs(node);
@@ -62,17 +76,22 @@ impl Expansion<'_> {
     }
 
     /// What the node is sent; the table of a join is not sent, it is read.
-    fn inputs(&mut self, node: &super::description::Node) -> Vec<Input> {
+    fn inputs(&mut self, node: &description::Node) -> Vec<Input> {
         let edges: Vec<Input> = node.inputs.iter().map(|&edge| self.input(edge)).collect();
         match &node.operator {
             Operator::Aggregate { store, .. } if edges.len() > 1 => (1..)
                 .zip(edges)
                 .map(|(number, edge)| self.by_key(&format!("{store}-{number}"), edge))
                 .collect(),
-            Operator::Aggregate { store, .. }
-            | Operator::ToTable { store }
-            | Operator::Update { store, .. } => {
+            Operator::Aggregate { store, .. } | Operator::Update { store, .. } => {
                 vec![self.by_key(store, edges[0])]
+            }
+            Operator::ToTable { store } => {
+                vec![self.by_key(store.as_deref().unwrap_or(&node.name), edges[0])]
+            }
+            Operator::TableAggregate { store, .. } => {
+                let node = self.through_topic(store, None, edges[0]);
+                vec![Input { node, port: 0 }]
             }
             Operator::StreamTableJoin { .. } => vec![self.by_key(&node.name, edges[0])],
             Operator::StreamStreamJoin(_) => {
@@ -111,10 +130,13 @@ impl Expansion<'_> {
 
     fn through_topic(&mut self, name: &str, partitions: Option<u32>, input: Input) -> NodeId {
         let topic = format!("{}-{name}-repartition", self.service);
+        let above = &self.nodes[input.node.0 as usize].operation;
         let sink = Operation::Repartition {
             topic: topic.clone(),
             partitions,
-            keep_null_keys: false,
+            // A left row may be about no right row, and is answered all the same.
+            keep_null_keys: matches!(above, Operation::Subscribe { .. }),
+            answers: matches!(above, Operation::Subscriptions { .. }),
         };
         self.push(format!("{name}-repartition-sink"), vec![input], sink, false);
         self.push(
@@ -138,6 +160,7 @@ impl Expansion<'_> {
             inputs,
             children: Vec::new(),
             operation,
+            tells_old: false,
             subtopology: None,
         });
         self.rekeyed.push(rekeyed);
@@ -152,29 +175,176 @@ impl Expansion<'_> {
         )
     }
 
-    fn table(&self, node: &super::description::Node) -> (NodeId, StoreId) {
-        let table = self.made[node.inputs[1].node as usize];
-        let stores = self.nodes[table.0 as usize].operation.writes();
-        (
-            table,
-            *stores.first().expect("the table of a join was checked"),
-        )
+    /// The store of a table, if it has one.
+    fn table_store(&self, node: &description::Node, named: Option<&str>) -> Option<StoreId> {
+        let unnamed = || unnamed_store(&node.name);
+        let name = named.map_or_else(unnamed, str::to_owned);
+        self.stores
+            .iter()
+            .any(|store| store.name == name)
+            .then(|| self.store(&name))
     }
 
-    fn operation(&self, node: &super::description::Node) -> Operation {
+    /// How a table is read by key.
+    fn view(&self, table: NodeId) -> View {
+        let node = &self.nodes[table.0 as usize];
+        if let Some(&store) = node.operation.writes().first() {
+            return match self.stores[store.0 as usize].kind {
+                StoreKind::KeyValue => View::Keys(store),
+                StoreKind::Window(retention) => View::Windows { store, retention },
+                StoreKind::Versioned { history_ms } => View::Versions { store, history_ms },
+                StoreKind::Session { retention_ms } => View::Sessions {
+                    store,
+                    retention_ms,
+                },
+                StoreKind::Buffer => View::Suppressed {
+                    buffer: store,
+                    of: Box::new(self.view(node.inputs[0].node)),
+                },
+                StoreKind::Join { .. } => unreachable!("a join of streams is no table"),
+            };
+        }
+        match &node.operation {
+            Operation::TableMap { function, .. } => View::Mapped {
+                function: *function,
+                of: Box::new(self.view(node.inputs[0].node)),
+            },
+            Operation::TableTableJoin {
+                kind,
+                function,
+                left,
+                right,
+                ..
+            } => View::Joined {
+                kind: *kind,
+                function: *function,
+                left: Box::new(left.clone()),
+                right: Box::new(right.clone()),
+            },
+            _ => unreachable!("a table that is read has a store, or is made of others"),
+        }
+    }
+
+    /// The hops of a foreign-key join: the left row subscribes at its foreign key's partition, the
+    /// answer comes back to its own.
+    fn foreign_key_join(&mut self, node: &description::Node) -> NodeId {
+        let Operator::ForeignKeyJoin {
+            kind,
+            function,
+            foreign_key,
+            store,
+        } = &node.operator
+        else {
+            unreachable!("only foreign-key joins come here");
+        };
+        let name = &node.name;
+        let [left, right] = [0, 1].map(|side| self.input(node.inputs[side]));
+        let subscribe = Operation::Subscribe {
+            kind: *kind,
+            foreign_key: *foreign_key,
+        };
+        let subscribe = self.push(format!("{name}-subscribe"), vec![left], subscribe, true);
+        let subscribe = Input {
+            node: subscribe,
+            port: 0,
+        };
+        let asked = self.through_topic(&format!("{name}-subscription"), None, subscribe);
+        let subscriptions = Operation::Subscriptions {
+            store: self.store(&subscription_store(name)),
+            right: self.view(right.node),
+        };
+        let asked = Input {
+            node: asked,
+            port: 0,
+        };
+        let subscriptions = self.push(
+            format!("{name}-subscriptions"),
+            vec![asked, right],
+            subscriptions,
+            true,
+        );
+        let subscriptions = Input {
+            node: subscriptions,
+            port: 0,
+        };
+        let answered = self.through_topic(&format!("{name}-answer"), None, subscriptions);
+        let join = Operation::ForeignKeyJoin {
+            kind: *kind,
+            function: *function,
+            table: left.node,
+            left: self.view(left.node),
+            store: self.table_store(node, store.as_deref()),
+        };
+        let answered = Input {
+            node: answered,
+            port: 0,
+        };
+        self.push(name.clone(), vec![answered], join, false)
+    }
+
+    fn table_operation(&self, node: &description::Node) -> Operation {
+        let named = |store: &Option<String>| store.as_deref().map(|name| self.store(name));
+        match &node.operator {
+            Operator::TableFilter { function, store } => Operation::TableMap {
+                function: *function,
+                filters: true,
+                store: named(store),
+            },
+            Operator::TableMapValues { function, store } => Operation::TableMap {
+                function: *function,
+                filters: false,
+                store: named(store),
+            },
+            Operator::TableGroupBy { function } => Operation::TableGroupBy {
+                function: *function,
+            },
+            Operator::TableAggregate { aggregator, store } => Operation::TableAggregate {
+                aggregator: *aggregator,
+                store: self.store(store),
+            },
+            Operator::TableTableJoin {
+                kind,
+                function,
+                store,
+            } => {
+                let [left, right] =
+                    [0, 1].map(|side| self.view(self.made[node.inputs[side].node as usize]));
+                Operation::TableTableJoin {
+                    kind: *kind,
+                    function: *function,
+                    left,
+                    right,
+                    store: named(store),
+                }
+            }
+            _ => unreachable!("only operators of tables come here"),
+        }
+    }
+
+    fn operation(&self, node: &description::Node) -> Operation {
         match node.operator.clone() {
             Operator::Source { topic } => Operation::Source { topic },
-            Operator::Table { topic, store } => Operation::Table {
+            Operator::Table {
                 topic,
-                store: self.store(&store),
+                store,
+                history,
+            } => Operation::Table {
+                topic,
+                store: self.table_store(node, store.as_deref()),
+                history,
             },
             Operator::GlobalTable { topic, store } => Operation::GlobalTable {
                 topic,
                 store: self.store(&store),
             },
             Operator::ToTable { store } => Operation::ToTable {
-                store: self.store(&store),
+                store: self.table_store(node, store.as_deref()),
             },
+            Operator::TableFilter { .. }
+            | Operator::TableMapValues { .. }
+            | Operator::TableGroupBy { .. }
+            | Operator::TableAggregate { .. }
+            | Operator::TableTableJoin { .. } => self.table_operation(node),
             Operator::Transform {
                 function,
                 ports,
@@ -187,8 +357,8 @@ impl Expansion<'_> {
                 rekeys,
             },
             Operator::Merge => Operation::Merge,
-            Operator::Repartition { .. } => {
-                unreachable!("a repartition becomes two nodes of its own")
+            Operator::Repartition { .. } | Operator::ForeignKeyJoin { .. } => {
+                unreachable!("these become several nodes")
             }
             Operator::Aggregate {
                 aggregator,
@@ -216,13 +386,18 @@ impl Expansion<'_> {
                     }
                 },
             },
-            Operator::StreamTableJoin { kind, function } => {
-                let (table, store) = self.table(node);
+            Operator::StreamTableJoin {
+                kind,
+                function,
+                grace,
+            } => {
+                let table = self.made[node.inputs[1].node as usize];
                 Operation::StreamTableJoin {
                     kind,
                     function,
                     table,
-                    store,
+                    view: self.view(table),
+                    buffer: grace.map(|grace| (grace, self.store(&buffer_store(&node.name)))),
                 }
             }
             Operator::GlobalTableJoin {
@@ -230,7 +405,8 @@ impl Expansion<'_> {
                 function,
                 key,
             } => {
-                let (table, store) = self.table(node);
+                let table = self.made[node.inputs[1].node as usize];
+                let store = self.nodes[table.0 as usize].operation.writes()[0];
                 Operation::GlobalTableJoin {
                     kind,
                     function,
@@ -319,7 +495,7 @@ fn keep_null_keys(nodes: &mut [Node]) {
     }
     for (node, wanted) in nodes.iter_mut().zip(wanted) {
         if let Operation::Repartition { keep_null_keys, .. } = &mut node.operation {
-            *keep_null_keys = wanted;
+            *keep_null_keys |= wanted;
         }
     }
 }

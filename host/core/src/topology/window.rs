@@ -1,6 +1,8 @@
 //! Windows: how an aggregate cuts time, how long it keeps what it cut, and when a result is final.
 
+use super::StoreKind;
 use crate::codec::{split_session_key, split_windowed_key};
+use crate::store::window::Retention;
 
 /// The windows of an aggregate. All in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,14 +39,19 @@ impl Window {
         }
     }
 
-    /// How long before the highest start (session: end) ever written a window is kept.
-    pub fn retention_ms(self) -> i64 {
-        let own = match self {
-            Window::Hopping { size, .. } => size,
-            Window::Sliding { size, .. } => size.saturating_mul(2),
-            Window::Session { gap, .. } => gap,
+    /// How its results are kept: so long before the highest start (session: end) ever written.
+    pub(super) fn kept(self, emit: Emit) -> StoreKind {
+        let (own, session) = match self {
+            Window::Hopping { size, .. } => (size, false),
+            Window::Sliding { size, .. } => (size.saturating_mul(2), false),
+            Window::Session { gap, .. } => (gap, true),
         };
-        own.saturating_add(self.grace())
+        let ms = own.saturating_add(self.grace());
+        if session {
+            return StoreKind::Session { retention_ms: ms };
+        }
+        let inclusive = emit == Emit::OnWindowClose;
+        StoreKind::Window(Retention { ms, inclusive })
     }
 
     /// The stream time at which a suppress sends the window of a result's key; `None`: the key is
