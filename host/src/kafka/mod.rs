@@ -10,6 +10,7 @@ mod cluster;
 mod context;
 mod error;
 mod lanes;
+mod leave;
 mod membership;
 mod producer;
 mod publisher;

@@ -100,8 +100,8 @@ impl<'w> Session<'w> {
         })
     }
 
-    /// Works until the service stops. On a fault all tasks are given up, and what is open is
-    /// aborted.
+    /// Works until the service stops, and leaves the group. On a fault all tasks are given up, and
+    /// what is open is aborted; the membership waits for the next session.
     pub(super) fn work(mut self) -> Result<(), Fault> {
         let done = self.turns();
         let reason = match &done {
@@ -120,6 +120,9 @@ impl<'w> Session<'w> {
         }
         for id in std::mem::take(&mut self.tasks).into_keys() {
             self.gone(id);
+        }
+        if done.is_ok() {
+            self.membership.leave(&self.worker.shared.host.cluster);
         }
         done
     }
