@@ -282,6 +282,21 @@ fn a_state_folder_belongs_to_one_process() {
 }
 
 #[test]
+fn a_state_folder_that_cannot_be_used_is_named_with_the_reason_once() {
+    let mut host = Weir::host("host", "127.0.0.1:1")
+        .args(["--components", "components"])
+        .file("state", "a file where the folder should be");
+    std::fs::create_dir(host.folder().join("components")).unwrap();
+    host.start_again();
+    let (status, said) = host.wait_until_ended();
+    assert!(!status.success(), "{said}");
+    let state = host.folder().join("state");
+    let expected = format!("the state folder {} cannot be used: ", state.display());
+    assert!(said.contains(&expected), "{said}");
+    assert_eq!(said.matches("File exists").count(), 1, "{said}");
+}
+
+#[test]
 fn malformed_rows_go_to_the_dead_letters_and_the_service_goes_on() {
     let mut shop = Ecosystem::prepare();
     shop.host(&["order-details"]);

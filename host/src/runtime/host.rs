@@ -60,7 +60,7 @@ pub enum StartError {
         folder: PathBuf,
     },
     /// The state folder cannot be used.
-    #[error("the state folder {} cannot be used: {source}", folder.display())]
+    #[error("the state folder {} cannot be used", folder.display())]
     State {
         /// The folder.
         folder: PathBuf,
