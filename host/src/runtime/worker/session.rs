@@ -18,6 +18,7 @@ use crate::runtime::program::{Guest, Moment};
 
 use super::commit::Transaction;
 use super::fault::Fault;
+use super::purge::Purge;
 use super::tasks::{Owned, Running, starts};
 use super::{Asked, Letter, Worker};
 
@@ -48,6 +49,7 @@ pub(super) struct Session<'w> {
     pub(super) queue: &'w mut VecDeque<Asked>,
     pub(super) transaction: Transaction,
     pub(super) effects: Effects,
+    pub(super) purge: Purge,
     /// Since when positions are asked for in vain.
     pub(super) locating: Option<Instant>,
     polled: Vec<Rows>,
@@ -92,6 +94,7 @@ impl<'w> Session<'w> {
             tasks: BTreeMap::new(),
             queue,
             transaction: Transaction::new(&blueprint.settings),
+            purge: Purge::new(blueprint.settings.purge_interval),
             blueprint,
             effects: Effects::default(),
             locating: None,
@@ -165,6 +168,7 @@ impl<'w> Session<'w> {
         if self.commit_is_due(!busy) {
             self.commit()?;
         }
+        self.purge();
         if !busy {
             let longest = if restoring { RESTORING } else { IDLE };
             self.worker.mailbox.sleep(self.time_to_sleep().min(longest));
@@ -197,6 +201,7 @@ impl<'w> Session<'w> {
         }
         self.limits = blueprint.limits();
         self.transaction.take_settings(&blueprint.settings);
+        self.purge.interval = blueprint.settings.purge_interval;
         self.blueprint = blueprint;
         Ok(())
     }
