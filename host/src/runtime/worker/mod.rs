@@ -9,6 +9,7 @@ mod commands;
 mod commit;
 mod dead_letter;
 mod fault;
+mod purge;
 mod rebalance;
 mod session;
 mod tasks;
