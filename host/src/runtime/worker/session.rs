@@ -14,13 +14,14 @@ use weir_core::time::Timestamp;
 use crate::kafka::{Error, Membership, Partition, Producer, Reader, Rows, Source, Wake};
 use crate::runtime::blueprint::Blueprint;
 use crate::runtime::clock;
+use crate::runtime::letter::{Asked, Letter};
 use crate::runtime::program::{Guest, Moment};
 
+use super::Worker;
 use super::fault::Fault;
 use super::purge::Purge;
 use super::tasks::{Owned, Running, starts};
 use super::transaction::Transaction;
-use super::{Asked, Letter, Worker};
 
 /// How long a worker without anything to do sleeps.
 const IDLE: Duration = Duration::from_millis(500);
@@ -168,7 +169,9 @@ impl<'w> Session<'w> {
         if self.commit_is_due(!busy) {
             self.commit()?;
         }
-        self.purge();
+        let service = &self.worker.shared;
+        let subtopologies = self.blueprint.topology.subtopologies();
+        self.purge.run(service, subtopologies, &self.tasks);
         if !busy {
             let longest = if restoring { RESTORING } else { IDLE };
             self.worker.mailbox.sleep(self.time_to_sleep().min(longest));
