@@ -15,8 +15,8 @@ use weir_core::task::{Commit, Position, Task, TaskId};
 use crate::config::OnFailure;
 use crate::kafka::{Committed, Ends, Partition, Partitioning};
 use crate::runtime::clock;
+use crate::runtime::letter::Reply;
 
-use super::Reply;
 use super::dead_letter;
 use super::fault::Fault;
 use super::session::Session;

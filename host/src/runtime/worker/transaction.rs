@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use weir_core::functions::Response;
 use weir_core::task::TaskId;
 
-use super::{Asked, Reply};
 use crate::config::Settings;
+use crate::runtime::letter::{Asked, Reply};
 
 /// The transaction at hand.
 pub(super) struct Transaction {
