@@ -39,6 +39,8 @@ pub(super) struct Transaction {
     decided: Vec<(Asked, Response)>,
     /// When all positions were committed last.
     positions: Instant,
+    /// A task has begun since.
+    owes_positions: bool,
 }
 
 impl Transaction {
@@ -52,6 +54,7 @@ impl Transaction {
             ended: now.checked_sub(settings.commit_pause).unwrap_or(now),
             decided: Vec::new(),
             positions: now,
+            owes_positions: false,
         }
     }
 
@@ -70,6 +73,16 @@ impl Transaction {
     pub(super) fn decided(&mut self, asked: Asked, response: Response) {
         self.decided.push((asked, response));
         self.begin();
+    }
+
+    /// A task begins: all positions are committed soon, so that Kafka's tools show how far it is
+    /// behind before its first row is read.
+    pub(super) fn owe_positions(&mut self) {
+        self.owes_positions = true;
+    }
+
+    fn positions_are_due(&self) -> bool {
+        self.owes_positions || self.positions.elapsed() > POSITIONS_AGAIN
     }
 
     /// Whether nothing is in it.
@@ -105,7 +118,7 @@ impl Session<'_> {
     /// Whether it is time to commit; `drained`: there is nothing else to do.
     pub(super) fn commit_is_due(&self, drained: bool) -> bool {
         let transaction = &self.transaction;
-        if transaction.positions.elapsed() > POSITIONS_AGAIN && !self.tasks.is_empty() {
+        if transaction.positions_are_due() && !self.tasks.is_empty() {
             return true;
         }
         let Some(since) = transaction.since else {
@@ -188,7 +201,7 @@ impl Session<'_> {
 
     /// Commits the transaction, if there is anything in it.
     pub(super) fn commit(&mut self) -> Result<(), Fault> {
-        let all = self.transaction.positions.elapsed() > POSITIONS_AGAIN;
+        let all = self.transaction.positions_are_due();
         if self.transaction.is_clean() && !all {
             return Ok(());
         }
@@ -226,6 +239,7 @@ impl Session<'_> {
         }
         if all {
             self.transaction.positions = Instant::now();
+            self.transaction.owes_positions = false;
         }
         self.transaction.end();
         let meters = &self.worker.shared.meters;
