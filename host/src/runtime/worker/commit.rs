@@ -22,14 +22,11 @@ use super::fault::Fault;
 use super::session::Session;
 use super::tasks::Owned;
 
-/// Brokers forget positions of topics that a group does not subscribe to, even while it lives.
-const POSITIONS_AGAIN: Duration = Duration::from_secs(60 * 60);
-
 impl Session<'_> {
     /// Whether it is time to commit; `drained`: there is nothing else to do.
     pub(super) fn commit_is_due(&self, drained: bool) -> bool {
         let transaction = &self.transaction;
-        if transaction.positions.elapsed() > POSITIONS_AGAIN && !self.tasks.is_empty() {
+        if transaction.positions_are_due() && !self.tasks.is_empty() {
             return true;
         }
         let Some(since) = transaction.since else {
@@ -112,7 +109,7 @@ impl Session<'_> {
 
     /// Commits the transaction, if there is anything in it.
     pub(super) fn commit(&mut self) -> Result<(), Fault> {
-        let all = self.transaction.positions.elapsed() > POSITIONS_AGAIN;
+        let all = self.transaction.positions_are_due();
         if self.transaction.is_clean() && !all {
             return Ok(());
         }
@@ -150,6 +147,7 @@ impl Session<'_> {
         }
         if all {
             self.transaction.positions = Instant::now();
+            self.transaction.owes_positions = false;
         }
         self.transaction.end();
         let meters = &self.worker.shared.meters;

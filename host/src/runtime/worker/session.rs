@@ -54,6 +54,8 @@ pub(super) struct Session<'w> {
     /// Since when positions are asked for in vain.
     pub(super) locating: Option<Instant>,
     polled: Vec<Rows>,
+    /// The first tasks that the group gave it run.
+    up: bool,
     /// When a task wants to be stepped though nothing comes.
     alarm: Option<Timestamp>,
 }
@@ -100,6 +102,7 @@ impl<'w> Session<'w> {
             effects: Effects::default(),
             locating: None,
             polled: Vec::new(),
+            up: false,
             alarm: None,
         })
     }
@@ -132,7 +135,6 @@ impl<'w> Session<'w> {
     }
 
     fn turns(&mut self) -> Result<(), Fault> {
-        self.worker.shared.interrupted(self.worker.number, None);
         let mut aborts = 0_u32;
         while !self.worker.stopping() {
             match self.turn() {
@@ -163,6 +165,10 @@ impl<'w> Session<'w> {
         self.read_letters()?;
         self.follow_group()?;
         let restoring = self.restore()?;
+        if !self.up && !restoring && self.membership.has_joined() {
+            self.up = true;
+            self.worker.shared.interrupted(self.worker.number, None);
+        }
         let mut busy = self.fetch()?;
         busy |= self.step()?;
         busy |= self.decide()?;
