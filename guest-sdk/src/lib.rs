@@ -46,6 +46,7 @@ mod route;
 mod row;
 mod state;
 mod stream;
+mod suppress;
 mod table;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
@@ -77,7 +78,9 @@ pub use route::{Route, Topic};
 pub use row::Row;
 pub use state::{Store, Stores};
 pub use stream::{
-    Group, JoinWindows, SessionWindows, Sessions, Stream, TimeWindows, WindowedGroup,
+    Cogroup, CogroupSessions, Group, JoinWindows, SessionWindows, Sessions, SlidingWindows, Stream,
+    TimeWindows, WindowedCogroup, WindowedGroup, Windows,
 };
+pub use suppress::Suppressed;
 pub use table::{GlobalTable, Table};
 pub use topology::Topology;

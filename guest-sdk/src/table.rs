@@ -38,6 +38,10 @@ impl<K: Data, V: Data> Table<K, V> {
         }
     }
 
+    pub(crate) fn graph(&self) -> &Shared {
+        &self.graph
+    }
+
     pub(crate) fn edge(&self) -> Edge {
         self.edge
     }

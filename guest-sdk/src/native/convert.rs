@@ -249,6 +249,15 @@ fn operator(operator: wire::Operator) -> engine::Operator {
             partitions: repartition.partitions,
         },
         wire::Operator::Aggregate(node) => aggregate(node),
+        wire::Operator::Suppress(suppress) => engine::Operator::Suppress {
+            store: suppress.store,
+            until: match suppress.until {
+                wire::Until::WindowCloses => engine::Until::WindowCloses,
+                wire::Until::TimeLimit(wire::TimeLimit { limit, max_rows }) => {
+                    engine::Until::TimeLimit { limit, max_rows }
+                }
+            },
+        },
         wire::Operator::StreamTableJoin(join) => engine::Operator::StreamTableJoin {
             kind: join_kind(join.kind),
             function: function(join.function),
@@ -286,12 +295,17 @@ fn aggregate(aggregate: wire::Aggregate) -> engine::Operator {
             advance,
             grace,
         },
+        wire::Window::Sliding((size, grace)) => engine::Window::Sliding { size, grace },
         wire::Window::Session((gap, grace)) => engine::Window::Session { gap, grace },
     });
     engine::Operator::Aggregate {
         aggregator,
         store: aggregate.store,
         window,
+        emit: match aggregate.emit {
+            wire::Emit::OnUpdate => engine::Emit::OnUpdate,
+            wire::Emit::OnWindowClose => engine::Emit::OnWindowClose,
+        },
         skip_null_values: aggregate.skip_null_values,
     }
 }

@@ -5,9 +5,11 @@
 //! topic, the steps so far become one node.
 
 mod chain;
+mod cogroup;
 mod join;
 mod keyed;
 mod sink;
+mod windows;
 
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -18,8 +20,10 @@ use crate::function::Reject;
 use crate::graph::Shared;
 use crate::row::{Item, Row};
 
+pub use cogroup::{Cogroup, CogroupSessions, WindowedCogroup};
 pub use join::JoinWindows;
-pub use keyed::{Group, SessionWindows, Sessions, TimeWindows, WindowedGroup};
+pub use keyed::{Group, Sessions, WindowedGroup};
+pub use windows::{SessionWindows, SlidingWindows, TimeWindows, Windows};
 
 use chain::{Next, Run};
 

@@ -10,8 +10,8 @@ use support::{Sketch, folded};
 use weir_core::functions::FunctionId;
 use weir_core::task::TaskId;
 use weir_core::topology::description::{
-    Aggregator, Description, Edge, JoinKind, Node, Operator, Route, RouteKey, RouteKind,
-    StreamStreamJoin, Window,
+    Aggregator, Description, Edge, Emit, JoinKind, Node, Operator, Route, RouteKey, RouteKind,
+    StreamStreamJoin, Until, Window,
 };
 use weir_core::topology::{TopicFacts, Topology, compile};
 
@@ -44,6 +44,7 @@ fn count(store: &str) -> Operator {
         aggregator,
         store,
         window: None,
+        emit: Emit::OnUpdate,
         skip_null_values: true,
     }
 }
@@ -247,6 +248,7 @@ fn every_mistake_is_told_at_once_and_says_how_to_mend_it() {
         aggregator,
         store,
         window,
+        emit: Emit::OnUpdate,
         skip_null_values: false,
     };
     t.node("windowed", &[stream], windowed);
@@ -291,6 +293,81 @@ fn every_mistake_is_told_at_once_and_says_how_to_mend_it() {
         - node `port` reads output 3 of `in`, which has 1 (numbered from 0)
         - node `process` has 0 inputs, but its operator takes 1; connect it anew"#]]
     .assert_eq(&mistakes(&t.description));
+}
+
+#[test]
+fn mistakes_of_windows_and_of_what_waits_for_them_are_told_too() {
+    let aggregate = |store: &str, window, emit| Operator::Aggregate {
+        aggregator: Aggregator::Count,
+        store: store.to_owned(),
+        window,
+        emit,
+        skip_null_values: true,
+    };
+    let suppress = |store: &str, until| Operator::Suppress {
+        store: store.to_owned(),
+        until,
+    };
+    let mut t = Sketch::default();
+    let stream = t.node("in", &[], source("in"));
+    let (size, grace) = (-1, -2);
+    let sliding = aggregate(
+        "slide",
+        Some(Window::Sliding { size, grace }),
+        Emit::OnUpdate,
+    );
+    t.node("slide", &[stream], sliding);
+    let (size, advance, grace) = (10, 11, 0);
+    let gaps = Some(Window::Hopping {
+        size,
+        advance,
+        grace,
+    });
+    t.node("gaps", &[stream], aggregate("gaps", gaps, Emit::OnUpdate));
+    let (gap, grace) = (0, 0);
+    let session = Some(Window::Session { gap, grace });
+    let both = aggregate("both", session, Emit::OnWindowClose);
+    t.node("both", &[stream, stream], both);
+    let plain = aggregate("plain", None, Emit::OnWindowClose);
+    let plain = t.node("plain", &[stream], plain);
+    t.node(
+        "no-windows",
+        &[plain],
+        suppress("held", Until::WindowCloses),
+    );
+    let (limit, max_rows) = (-1, Some(0));
+    let until = Until::TimeLimit { limit, max_rows };
+    t.node("no-table", &[stream], suppress("held", until));
+    let itself = Edge { node: 7, port: 0 };
+    t.node(
+        "circle",
+        &[itself],
+        aggregate("circle", None, Emit::OnUpdate),
+    );
+    expect![[""]].assert_eq(&mistakes(&t.description));
+}
+
+#[test]
+fn a_cogroup_reads_topics_of_as_many_partitions_each() {
+    let mut t = Sketch::default();
+    let [one, two] = ["one", "two"].map(|topic| t.node(topic, &[], source(topic)));
+    t.node("both", &[one, two], count("both"));
+    let topology = compiled(&t);
+    let error = topology
+        .plan(&topics(&[("one", 2), ("two", 3)]))
+        .unwrap_err();
+    expect![[""]].assert_eq(&folded(&error.to_string()));
+    let mut t = Sketch::default();
+    let [one, two] = ["one", "two"].map(|topic| t.node(topic, &[], source(topic)));
+    let rekeyed = t.node("rekeyed", &[one], rekey());
+    t.node("both", &[rekeyed, two], count("both"));
+    let topology = compiled(&t);
+    assert_eq!(
+        topology.repartition_topics(),
+        ["inventory-both-1-repartition"]
+    );
+    let plan = topology.plan(&topics(&[("one", 2), ("two", 3)])).unwrap();
+    assert_eq!(plan.partitions["inventory-both-1-repartition"], 3);
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use weir_core::functions::FunctionId;
 use weir_core::topology::description::{
-    Aggregator, Clock, Description, Edge, JoinKind, Node, Operator, Route, RouteKey, RouteKind,
-    Schedule, Store, StreamStreamJoin, Window,
+    Aggregator, Clock, Description, Edge, Emit, JoinKind, Node, Operator, Route, RouteKey, RouteKind,
+    Schedule, Store, StreamStreamJoin, Until, Window,
 };
 
 use super::bindings::weir::service::topology as wit;
@@ -59,7 +59,20 @@ fn operator(operator: wit::Operator) -> Operator {
             },
             store: aggregate.store,
             window: aggregate.window.map(window),
+            emit: match aggregate.emit {
+                wit::Emit::OnUpdate => Emit::OnUpdate,
+                wit::Emit::OnWindowClose => Emit::OnWindowClose,
+            },
             skip_null_values: aggregate.skip_null_values,
+        },
+        wit::Operator::Suppress(suppress) => Operator::Suppress {
+            store: suppress.store,
+            until: match suppress.until {
+                wit::Until::WindowCloses => Until::WindowCloses,
+                wit::Until::TimeLimit(wit::TimeLimit { limit, max_rows }) => {
+                    Until::TimeLimit { limit, max_rows }
+                }
+            },
         },
         wit::Operator::StreamTableJoin(join) => Operator::StreamTableJoin {
             kind: kind(join.kind),
@@ -92,6 +105,7 @@ fn window(window: wit::Window) -> Window {
             advance,
             grace,
         },
+        wit::Window::Sliding((size, grace)) => Window::Sliding { size, grace },
         wit::Window::Session((gap, grace)) => Window::Session { gap, grace },
     }
 }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::functions::Output;
 use crate::record::{Batch, Column};
+use crate::store::buffer::Update;
 use crate::task::failing::{Trouble, malformed};
 use crate::task::flow::{Flow, Places};
 
@@ -107,6 +108,25 @@ impl Emitted {
                     .push_with_headers(key, value, timestamp, headers.row(parent))
             }
         }
+        self.came_of(parent);
+    }
+
+    /// Appends an update that was held back, with its own headers, on behalf of `parent`.
+    pub(crate) fn push_update(&mut self, parent: usize, key: &[u8], update: &Update) {
+        let Update {
+            value,
+            timestamp,
+            headers,
+            ..
+        } = update;
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_deref()));
+        if let Some(olds) = &mut self.olds {
+            olds.push(update.old.as_deref());
+        }
+        self.rows
+            .push_with_headers(Some(key), value.as_deref(), *timestamp, headers);
         self.came_of(parent);
     }
 

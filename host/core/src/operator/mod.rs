@@ -6,6 +6,7 @@
 
 mod aggregate;
 mod change;
+mod closed;
 mod combine;
 mod emitted;
 mod fold;
@@ -14,12 +15,15 @@ mod global_table_join;
 mod interner;
 mod join_buffer;
 mod process;
+mod program;
 mod session;
 mod sink;
+mod sliding;
 mod state;
 mod stores;
 mod stream_stream_join;
 mod stream_table_join;
+mod suppress;
 mod table;
 mod table_aggregate;
 mod table_group_by;
@@ -29,11 +33,12 @@ mod transform;
 mod update;
 mod values;
 mod views;
+mod windowed;
 
 pub(crate) use emitted::Emitted;
 pub(crate) use process::punctuate;
 pub(crate) use state::{OperatorState, Timed};
-pub(crate) use stores::{Stores, collect, half_open, readable};
+pub(crate) use stores::{Stores, collect, half_open, ranged, readable};
 
 use crate::record::{Batch, Column};
 use crate::task::error::Error;
@@ -86,22 +91,10 @@ pub(crate) fn run(
             };
             Ok(sink::repartition(pass, node, topic, rows, places))
         }
-        Operation::Aggregate {
-            window: Some(crate::topology::description::Window::Session { gap, grace }),
-            aggregator,
-            ..
-        } => session::run(
-            pass,
-            node,
-            session::Spec {
-                gap: *gap,
-                grace: *grace,
-                aggregator: *aggregator,
-            },
-            rows,
-            places,
-        ),
-        Operation::Aggregate { .. } => aggregate::run(pass, node, rows, places),
+        Operation::Aggregate { .. } => aggregate::run(pass, node, &rows, inputs, places),
+        Operation::Suppress { until, .. } => {
+            suppress::run(pass, (node, *until), (&rows, olds.as_ref()), places)
+        }
         Operation::StreamTableJoin {
             kind,
             function,

@@ -3,11 +3,9 @@
 //! A table without a store of its own is made of those above it for the keys that are asked for; so
 //! its functions may be called here, on behalf of the rows that ask.
 
-use crate::codec::{split_session_key, split_windowed_key};
 use crate::functions::FunctionId;
 use crate::record::{Batch, Column};
-use crate::store::window::Retention;
-use crate::store::{Entries, SessionStore, Versions, WindowStore};
+use crate::store::{Buffer, Entries, SessionStore, StoreId, Versions, WindowStore};
 use crate::task::error::Error;
 use crate::task::flow::Places;
 use crate::task::pass::Pass;
@@ -60,43 +58,22 @@ pub(super) fn read(
             let entries = pass.overlay.get_many_as_of(*store, keys, place_of)?;
             Ok(Found::of(entries))
         }
-        View::Windows {
-            store,
-            retention_ms,
-        } => {
-            let retention = Retention {
-                ms: *retention_ms,
-                inclusive: false,
-            };
-            let windows = WindowStore::new(*store, retention);
-            let mut entries = Entries::default();
-            for (row, key) in keys.iter().enumerate() {
-                let found = match key.and_then(split_windowed_key) {
-                    Some((key, start)) => {
-                        windows.fetch_as_of(pass.overlay, key, start, places.row(row))?
-                    }
-                    None => None,
-                };
-                push(&mut entries, found);
-            }
+        View::Windows { store, kept } => {
+            let mut windows = WindowStore::new(*store, *kept);
+            let entries = windows.fetch_many_as_of(pass.overlay, keys, place_of)?;
             Ok(Found::of(entries))
         }
         View::Sessions {
             store,
             retention_ms,
         } => {
-            let sessions = SessionStore::new(*store, *retention_ms);
-            let mut entries = Entries::default();
-            for (row, key) in keys.iter().enumerate() {
-                let found = match key.and_then(split_session_key) {
-                    Some((key, start, end)) => sessions
-                        .fetch_as_of(pass.overlay, key, (start, end), places.row(row))?
-                        .map(|value| (value, end)),
-                    None => None,
-                };
-                push(&mut entries, found);
-            }
+            let mut sessions = SessionStore::new(*store, *retention_ms);
+            let entries = sessions.fetch_many_as_of(pass.overlay, keys, place_of)?;
             Ok(Found::of(entries))
+        }
+        View::Suppressed { store, of } => {
+            let found = read(pass, node, of, keys, places)?;
+            suppressed(pass, *store, found, keys, places)
         }
         View::Versions { store, history_ms } => {
             let times = vec![i64::MAX; keys.len()];
@@ -149,6 +126,36 @@ pub(super) fn read_versions(
         push(&mut entries, found);
     }
     Ok(Found::of(entries))
+}
+
+/// What is found, but for the keys that are held back: these have what they had before, at a time
+/// that nobody knows any more.
+fn suppressed(
+    pass: &mut Pass<'_>,
+    store: StoreId,
+    found: Found,
+    keys: &Column,
+    places: &Places,
+) -> Result<Found, Error> {
+    let buffer = Buffer::new(store);
+    let mut entries = Entries::default();
+    for (row, key) in keys.iter().enumerate() {
+        let held = match key {
+            Some(key) => buffer.held_as_of(pass.overlay, key, places.row(row))?,
+            None => None,
+        };
+        match held {
+            Some(held) => push(&mut entries, held.old.map(|old| (old, i64::MIN))),
+            None => push(
+                &mut entries,
+                found.get(row).map(|(value, time)| (value.to_vec(), time)),
+            ),
+        }
+    }
+    Ok(Found {
+        entries,
+        failed: found.failed,
+    })
 }
 
 fn push(entries: &mut Entries, found: Option<(Vec<u8>, i64)>) {

@@ -4,6 +4,7 @@
 //! timestamp. Committed entries stand behind the port [`Backend`]; what a transaction has written
 //! so far is an overlay over it.
 
+pub mod buffer;
 pub mod contract;
 pub mod join_window;
 mod layer;
@@ -16,6 +17,7 @@ pub mod window;
 
 use std::ops::{Bound, ControlFlow};
 
+pub use buffer::Buffer;
 pub use join_window::JoinWindow;
 pub use memory::MemoryBackend;
 pub use overlay::{LAST_PLACE, Overlay, Savepoint};

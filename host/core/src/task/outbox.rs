@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 use crate::topology::{Plan, TopicFacts};
 
 use super::effect::{Effects, Produce};
-use super::flow::{Flow, Places, merge};
+use super::flow::{Flow, merge};
 
 /// What Kafka adds to one row at most: the batch's header, and the row's lengths and deltas.
 const ROW_OVERHEAD: usize = 61 + 40;

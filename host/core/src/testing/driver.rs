@@ -359,7 +359,12 @@ impl Driver {
             .iter()
             .find(|node| node.operation.writes().contains(&id));
         let owner = owner.unwrap_or_else(|| panic!("store `{name}` is no operator's own"));
-        self.overlays(&mut |overlay| look(&mut OperatorState::new(owner).timed, overlay));
+        self.overlays(&mut |overlay| {
+            look(
+                &mut OperatorState::new(&self.topology, owner).timed,
+                overlay,
+            );
+        });
     }
 
     /// Looks at the committed state of each task.

@@ -5,7 +5,9 @@
 
 use std::collections::HashSet;
 
-use super::description::{Description, JoinKind, Node, Operator, StreamStreamJoin, Window};
+use super::description::{
+    Description, Emit, JoinKind, Node, Operator, StreamStreamJoin, Until, Window,
+};
 use super::errors::Errors;
 
 /// More nodes or stores than this is no service, but a mistake of a generator.
@@ -37,6 +39,7 @@ pub(super) fn own_stores(operator: &Operator) -> Vec<&str> {
         Operator::GlobalTable { store, .. }
         | Operator::Aggregate { store, .. }
         | Operator::TableAggregate { store, .. }
+        | Operator::Suppress { store, .. }
         | Operator::Update { store, .. } => vec![store],
         Operator::Table { store, .. }
         | Operator::ToTable { store }
@@ -100,7 +103,7 @@ fn inputs(description: &Description, position: usize, node: &Node, errors: &mut 
     let name = &node.name;
     let (least, most) = match node.operator {
         Operator::Source { .. } | Operator::Table { .. } | Operator::GlobalTable { .. } => (0, 0),
-        Operator::Merge => (1, 255),
+        Operator::Merge | Operator::Aggregate { .. } => (1, 255),
         Operator::StreamTableJoin { .. }
         | Operator::GlobalTableJoin { .. }
         | Operator::TableTableJoin { .. }
@@ -187,10 +190,13 @@ fn operator(description: &Description, node: &Node, errors: &mut Errors) {
                 ));
             }
         }
-        Operator::Aggregate {
-            window: Some(window),
-            ..
-        } => check_window(name, *window, errors),
+        Operator::Aggregate { window, emit, .. } => {
+            if let Some(window) = window {
+                check_window(name, *window, errors);
+            }
+            check_emit(node, window.is_some(), *emit, errors);
+        }
+        Operator::Suppress { until, .. } => check_suppress(description, node, *until, errors),
         Operator::Table {
             history: Some(history),
             ..
@@ -250,6 +256,7 @@ fn is_table(operator: &Operator) -> bool {
             | Operator::TableFilter { .. }
             | Operator::TableMapValues { .. }
             | Operator::Aggregate { .. }
+            | Operator::Suppress { .. }
             | Operator::TableAggregate { .. }
             | Operator::TableTableJoin { .. }
             | Operator::ForeignKeyJoin { .. }
@@ -328,6 +335,53 @@ fn no_outer(name: &str, kind: JoinKind, errors: &mut Errors) {
     }
 }
 
+fn check_suppress(description: &Description, node: &Node, until: Until, errors: &mut Errors) {
+    let name = &node.name;
+    let above = node.inputs.first().map(|edge| edge.node as usize);
+    let above = above.and_then(|above| description.nodes.get(above));
+    if above.is_some_and(|above| !is_table(&above.operator)) {
+        errors.push(format!(
+            "node `{name}` holds back rows of what is not a table; make a table of it first"
+        ));
+    }
+    match until {
+        Until::WindowCloses => {
+            if description.windows_of(node).is_none() {
+                let mend = "put it below a windowed aggregate, or give it a time limit";
+                errors.push(format!(
+                    "node `{name}` waits until windows close, but the table above has none; {mend}"
+                ));
+            }
+        }
+        Until::TimeLimit { limit, max_rows } => {
+            duration(name, "the time limit", limit, 0, errors);
+            if max_rows == Some(0) {
+                errors.push(format!(
+                    "node `{name}` may hold back 0 rows; allow at least 1, or leave it open"
+                ));
+            }
+        }
+    }
+}
+
+fn check_emit(node: &Node, windowed: bool, emit: Emit, errors: &mut Errors) {
+    let name = &node.name;
+    if emit == Emit::OnUpdate {
+        return;
+    }
+    if !windowed {
+        errors.push(format!(
+            "node `{name}` sends when its windows close, but has none; give it windows, or send updates"
+        ));
+    }
+    if node.inputs.len() > 1 {
+        let why = "each input of a cogroup has its own time, so no window closes for all";
+        errors.push(format!(
+            "node `{name}` sends when its windows close, but has several inputs; {why}: send updates"
+        ));
+    }
+}
+
 fn check_window(name: &str, window: Window, errors: &mut Errors) {
     match window {
         Window::Hopping {
@@ -345,6 +399,10 @@ fn check_window(name: &str, window: Window, errors: &mut Errors) {
                 its size {size} ms; {mend}"
                 ));
             }
+        }
+        Window::Sliding { size, grace } => {
+            duration(name, "the window's size", size, 0, errors);
+            duration(name, "the window's grace", grace, 0, errors);
         }
         Window::Session { gap, grace } => {
             duration(name, "the session's gap", gap, 1, errors);

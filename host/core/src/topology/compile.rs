@@ -2,7 +2,7 @@
 
 use super::check::{check, own_stores};
 use super::cut::cut;
-use super::description::{self, Description, Operator, Window};
+use super::description::{self, Description, Operator};
 use super::errors::Errors;
 use super::repartition::expand;
 use super::route::compile_routes;
@@ -159,18 +159,11 @@ pub(super) fn buffer_store(node: &str) -> String {
 fn kind(operator: &Operator) -> StoreKind {
     match operator {
         Operator::Aggregate {
-            window: Some(Window::Hopping { size, grace, .. }),
+            window: Some(window),
+            emit,
             ..
-        } => StoreKind::Window {
-            retention_ms: size.saturating_add(*grace),
-        },
-        Operator::Aggregate {
-            window: Some(Window::Session { gap, grace }),
-            ..
-        } => StoreKind::Session {
-            retention_ms: gap.saturating_add(*grace),
-        },
-        Operator::StreamStreamJoin(join) => StoreKind::Window {
+        } => window.kept(*emit),
+        Operator::StreamStreamJoin(join) => StoreKind::Join {
             retention_ms: join
                 .before
                 .saturating_add(join.after)
@@ -182,6 +175,7 @@ fn kind(operator: &Operator) -> StoreKind {
         } => StoreKind::Versioned {
             history_ms: *history_ms,
         },
+        Operator::Suppress { .. } => StoreKind::Buffer,
         _ => StoreKind::KeyValue,
     }
 }

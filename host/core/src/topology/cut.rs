@@ -193,6 +193,9 @@ fn copartitioned(topology: &Topology, nodes: &[NodeId]) -> Vec<Vec<String>> {
             Operation::StreamStreamJoin { .. }
             | Operation::TableTableJoin { .. }
             | Operation::Subscriptions { .. } => topology.topics_above(id, &mut topics),
+            Operation::Aggregate { .. } if node.inputs.len() > 1 => {
+                topology.topics_above(id, &mut topics)
+            }
             _ => {}
         }
         if topics.len() > 1 {

@@ -5,6 +5,8 @@
 
 use crate::functions::FunctionId;
 
+pub use super::window::{Emit, Window};
+
 /// A service's declaration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Description {
@@ -25,6 +27,26 @@ pub struct Node {
     pub inputs: Vec<Edge>,
     /// What it does.
     pub operator: Operator,
+}
+
+impl Description {
+    /// The windows that the keys of a node's rows are of, found above it.
+    pub(super) fn windows_of(&self, node: &Node) -> Option<Window> {
+        match &node.operator {
+            Operator::Aggregate { window, .. } => *window,
+            Operator::Transform { rekeys: true, .. } | Operator::TableGroupBy { .. } => None,
+            // Inputs stand before their readers, so this ends.
+            _ => {
+                let above = node.inputs.first()?.node as usize;
+                let place = self
+                    .nodes
+                    .iter()
+                    .position(|other| std::ptr::eq(other, node))?;
+                let above = self.nodes.get(above).filter(|_| above < place)?;
+                self.windows_of(above)
+            }
+        }
+    }
 }
 
 /// A node's output that another node reads.
@@ -99,13 +121,16 @@ pub enum Operator {
         name: String,
         partitions: Option<u32>,
     },
-    /// Count, reduce, aggregate; plain or in windows.
+    /// Count, reduce, aggregate; plain or in windows. Several inputs are a cogroup.
     Aggregate {
         aggregator: Aggregator,
         store: String,
         window: Option<Window>,
+        emit: Emit,
         skip_null_values: bool,
     },
+    /// Updates of a table, held back.
+    Suppress { store: String, until: Until },
     /// Inputs: stream, table.
     StreamTableJoin {
         kind: JoinKind,
@@ -141,17 +166,14 @@ pub enum Aggregator {
     Function(FunctionId),
 }
 
-/// The windows of an aggregate. All in milliseconds.
+/// Until when a suppress holds an update back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    missing_docs,
-    reason = "the names say it; milliseconds, as the enum does"
-)]
-pub enum Window {
-    /// `[start, start + size)`; tumbling where `advance == size`.
-    Hopping { size: i64, advance: i64, grace: i64 },
-    /// From a session's first row to its last.
-    Session { gap: i64, grace: i64 },
+pub enum Until {
+    /// Its window closes; the table above has windows.
+    WindowCloses,
+    /// Stream time has gone on for `limit` milliseconds, or more keys than `max_rows` are held back.
+    #[expect(missing_docs, reason = "the variant says it")]
+    TimeLimit { limit: i64, max_rows: Option<u64> },
 }
 
 /// Which sides of a join may stand alone.

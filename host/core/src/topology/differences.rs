@@ -97,7 +97,8 @@ impl Topology {
                 topic, partitions, ..
             } => format!(" topic {topic}, partitions {partitions:?}"),
             Operation::Transform { ports, .. } => format!(" with {ports} outputs"),
-            Operation::Aggregate { window, .. } => format!(" {window:?}"),
+            Operation::Aggregate { window, emit, .. } => format!(" {window:?} {emit:?}"),
+            Operation::Suppress { until, .. } => format!(" {until:?}"),
             Operation::StreamStreamJoin {
                 kind,
                 before,

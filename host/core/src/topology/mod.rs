@@ -20,6 +20,7 @@ mod repartition;
 mod route;
 mod tables;
 mod view;
+mod window;
 
 pub use compile::compile;
 pub use differences::Difference;
@@ -28,8 +29,10 @@ pub use node::{Child, Input, Node, NodeId, Operation};
 pub use plan::{InternalKind, InternalTopic, Plan, TopicFacts};
 pub use route::{Route, Segment};
 pub use view::View;
+pub use window::Until;
 
 use crate::store::StoreId;
+use crate::store::window::Retention;
 
 /// A checked topology. Everything in it is numbered by position.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,27 +116,37 @@ impl Changelog {
 
 /// What a store's keys are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    missing_docs,
-    reason = "each has the time that it keeps things, named with its unit"
-)]
 pub enum StoreKind {
     /// Plain keys, kept for ever.
     KeyValue,
-    /// Windows, or the rows of one side of a windowed join.
-    Window { retention_ms: i64 },
+    /// Windows of an aggregate.
+    Window(Retention),
     /// Sessions.
-    Session { retention_ms: i64 },
+    Session {
+        /// Milliseconds before the highest end.
+        retention_ms: i64,
+    },
+    /// The rows of one side of a windowed join.
+    Join {
+        /// Milliseconds before the highest timestamp.
+        retention_ms: i64,
+    },
+    /// Updates that a suppress holds back.
+    Buffer,
     /// Versions of keys; the latest of each is kept for ever.
-    Versioned { history_ms: i64 },
+    Versioned {
+        /// Milliseconds before the highest timestamp.
+        history_ms: i64,
+    },
 }
 
 impl StoreKind {
     /// How long entries are kept, where not for ever.
     pub fn retention_ms(self) -> Option<i64> {
         match self {
-            StoreKind::KeyValue | StoreKind::Versioned { .. } => None,
-            StoreKind::Window { retention_ms } | StoreKind::Session { retention_ms } => {
+            StoreKind::KeyValue | StoreKind::Buffer | StoreKind::Versioned { .. } => None,
+            StoreKind::Window(retention) => Some(retention.ms),
+            StoreKind::Session { retention_ms } | StoreKind::Join { retention_ms } => {
                 Some(retention_ms)
             }
         }

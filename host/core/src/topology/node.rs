@@ -4,7 +4,8 @@ use crate::functions::FunctionId;
 use crate::store::StoreId;
 
 use super::View;
-use super::description::{Aggregator, JoinKind, Schedule, Window};
+use super::description::{Aggregator, Emit, JoinKind, Schedule, Window};
+use super::window::Until;
 
 /// The number of a node in its topology.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -115,13 +116,16 @@ pub enum Operation {
         /// Whether rows are answers, which go back to the partition that they name.
         answers: bool,
     },
-    /// Count, reduce, aggregate.
+    /// Count, reduce, aggregate; with several inputs a cogroup.
     Aggregate {
         aggregator: Aggregator,
         store: StoreId,
         window: Option<Window>,
+        emit: Emit,
         skip_null_values: bool,
     },
+    /// Updates of a table, held back.
+    Suppress { store: StoreId, until: Until },
     /// The stream is the input, the table is met in its store.
     StreamTableJoin {
         kind: JoinKind,
@@ -172,6 +176,7 @@ impl Operation {
             | Operation::Aggregate { store, .. }
             | Operation::TableAggregate { store, .. }
             | Operation::Subscriptions { store, .. }
+            | Operation::Suppress { store, .. }
             | Operation::Update { store, .. } => vec![*store],
             Operation::Table { store, .. }
             | Operation::ToTable { store }
@@ -223,6 +228,7 @@ impl Operation {
             Operation::Merge => "merge",
             Operation::Repartition { .. } => "repartition",
             Operation::Aggregate { .. } => "aggregate",
+            Operation::Suppress { .. } => "suppress",
             Operation::StreamTableJoin { .. } => "stream-table join",
             Operation::GlobalTableJoin { .. } => "stream-global-table join",
             Operation::StreamStreamJoin { .. } => "stream-stream join",

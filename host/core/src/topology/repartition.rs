@@ -10,7 +10,7 @@ use crate::store::StoreId;
 use super::compile::{buffer_store, subscription_store, unnamed_store};
 use super::description::{self, Description, Edge, JoinKind, Operator};
 use super::tables::Tables;
-use super::{Child, Input, Node, NodeId, Operation, StoreKind, StoreSpec, View};
+use super::{Child, Input, Node, NodeId, Operation, StoreKind, StoreSpec, Until, View};
 
 /// The nodes of a description that was found good, repartitions inserted, edges in both directions.
 pub(super) fn expand(
@@ -21,6 +21,7 @@ pub(super) fn expand(
 ) -> Vec<Node> {
     let mut expansion = Expansion {
         service,
+        description,
         stores,
         nodes: Vec::new(),
         rekeyed: Vec::new(),
@@ -39,6 +40,7 @@ pub(super) fn expand(
 
 struct Expansion<'a> {
     service: &'a str,
+    description: &'a Description,
     stores: &'a [StoreSpec],
     nodes: Vec<Node>,
     /// Of each node of `nodes`: whether rows that leave it may be in the wrong partition for their
@@ -77,6 +79,10 @@ impl Expansion<'_> {
     fn inputs(&mut self, node: &description::Node) -> Vec<Input> {
         let edges: Vec<Input> = node.inputs.iter().map(|&edge| self.input(edge)).collect();
         match &node.operator {
+            Operator::Aggregate { store, .. } if edges.len() > 1 => (1..)
+                .zip(edges)
+                .map(|(number, edge)| self.by_key(&format!("{store}-{number}"), edge))
+                .collect(),
             Operator::Aggregate { store, .. } | Operator::Update { store, .. } => {
                 vec![self.by_key(store, edges[0])]
             }
@@ -185,15 +191,17 @@ impl Expansion<'_> {
         if let Some(&store) = node.operation.writes().first() {
             return match self.stores[store.0 as usize].kind {
                 StoreKind::KeyValue => View::Keys(store),
-                StoreKind::Window { retention_ms } => View::Windows {
-                    store,
-                    retention_ms,
-                },
-                StoreKind::Versioned { history_ms } => View::Versions { store, history_ms },
+                StoreKind::Window(kept) => View::Windows { store, kept },
                 StoreKind::Session { retention_ms } => View::Sessions {
                     store,
                     retention_ms,
                 },
+                StoreKind::Versioned { history_ms } => View::Versions { store, history_ms },
+                StoreKind::Buffer => View::Suppressed {
+                    store,
+                    of: Box::new(self.view(node.inputs[0].node)),
+                },
+                StoreKind::Join { .. } => unreachable!("a windowed join is no table"),
             };
         }
         match &node.operation {
@@ -356,12 +364,27 @@ impl Expansion<'_> {
                 aggregator,
                 store,
                 window,
+                emit,
                 skip_null_values,
             } => Operation::Aggregate {
                 aggregator,
                 store: self.store(&store),
                 window,
+                emit,
                 skip_null_values,
+            },
+            Operator::Suppress { store, until } => Operation::Suppress {
+                store: self.store(&store),
+                until: match until {
+                    description::Until::WindowCloses => Until::WindowCloses(
+                        self.description
+                            .windows_of(node)
+                            .expect("its windows were checked"),
+                    ),
+                    description::Until::TimeLimit { limit, max_rows } => {
+                        Until::TimeLimit { limit, max_rows }
+                    }
+                },
             },
             Operator::StreamTableJoin {
                 kind,

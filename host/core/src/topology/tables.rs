@@ -4,7 +4,7 @@
 //! A table *tells old values* if each row that it sends has with it what the key had before. Kafka
 //! Streams asks for them when a reader is declared, and its filters answer differently where they
 //! are told: so the order of declaration counts here too. A reader that must have them (a table
-//! group-by, the sides of a join that may stand alone, a foreign-key join) makes a table keep what
+//! group-by, a suppress, sides of a join that may stand alone, a foreign-key join) makes it keep what
 //! it needs; a filter takes them only from a table that has them anyway.
 
 use super::description::{Description, Edge, JoinKind, Operator};
@@ -32,7 +32,7 @@ impl Tables {
                 Operator::TableFilter { .. } => {
                     tables.tells_old[position] = tables.ask(description, input(0), false);
                 }
-                Operator::TableGroupBy { .. } => {
+                Operator::TableGroupBy { .. } | Operator::Suppress { .. } => {
                     tables.ask(description, input(0), true);
                 }
                 Operator::TableTableJoin { kind, .. } => {
@@ -67,7 +67,9 @@ impl Tables {
         let position = edge.node as usize;
         let node = &description.nodes[position];
         let tells = match &node.operator {
-            Operator::Aggregate { .. } | Operator::TableAggregate { .. } => true,
+            Operator::Aggregate { .. }
+            | Operator::TableAggregate { .. }
+            | Operator::Suppress { .. } => true,
             Operator::Table { store, .. }
             | Operator::ToTable { store }
             | Operator::ForeignKeyJoin { store, .. } => force || store.is_some(),
@@ -92,7 +94,8 @@ impl Tables {
         let node = &description.nodes[position];
         if let Operator::TableFilter { store: None, .. }
         | Operator::TableMapValues { store: None, .. }
-        | Operator::TableTableJoin { store: None, .. } = &node.operator
+        | Operator::TableTableJoin { store: None, .. }
+        | Operator::Suppress { .. } = &node.operator
         {
             for &input in &node.inputs {
                 self.read(description, input);

@@ -6,6 +6,7 @@
 
 use crate::functions::FunctionId;
 use crate::store::StoreId;
+use crate::store::window::Retention;
 
 use super::description::JoinKind;
 
@@ -19,7 +20,7 @@ pub enum View {
         /// Where they are.
         store: StoreId,
         /// How long.
-        retention_ms: i64,
+        kept: Retention,
     },
     /// Sessions; keys are those that topics carry.
     Sessions {
@@ -34,6 +35,13 @@ pub enum View {
         store: StoreId,
         /// How long.
         history_ms: i64,
+    },
+    /// Another table, but of the keys whose updates are held back what they had before.
+    Suppressed {
+        /// Where updates are held back.
+        store: StoreId,
+        /// The other table.
+        of: Box<View>,
     },
     /// What a function makes of another table's values; no row is no entry.
     Mapped {
@@ -66,6 +74,10 @@ impl View {
                 if !stores.contains(store) {
                     stores.push(*store);
                 }
+            }
+            View::Suppressed { store, of } => {
+                stores.push(*store);
+                of.stores(stores);
             }
             View::Mapped { of, .. } => of.stores(stores),
             View::Joined { left, right, .. } => {

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use serde_json::Value as Json;
-use weir_core::functions::{FunctionId, Step};
+use weir_core::functions::FunctionId;
 use weir_core::testing::{Closures, RowView};
 use weir_core::topology::description::{
-    Aggregator, Description, Edge, JoinKind, Node, Operator, StreamStreamJoin, Window,
+    Description, Edge, JoinKind, Node, Operator, StreamStreamJoin,
 };
 
 use crate::functions::Function;
@@ -18,13 +18,13 @@ pub(crate) struct Made {
     pub(crate) edge: Edge,
     pub(crate) key: Type,
     pub(crate) value: Type,
-    table: bool,
+    pub(crate) table: bool,
 }
 
 pub(crate) struct Builder {
     pub(crate) description: Description,
     pub(crate) closures: Closures,
-    made: HashMap<String, Made>,
+    pub(crate) made: HashMap<String, Made>,
     topics: Json,
     functions: u32,
 }
@@ -44,13 +44,13 @@ pub(crate) fn build(case: &Json) -> Option<Builder> {
     Some(builder)
 }
 
-fn text<'j>(node: &'j Json, field: &str) -> &'j str {
+pub(crate) fn text<'j>(node: &'j Json, field: &str) -> &'j str {
     node[field]
         .as_str()
         .unwrap_or_else(|| panic!("{field} of {node}"))
 }
 
-fn ms(node: &Json, field: &str) -> i64 {
+pub(crate) fn ms(node: &Json, field: &str) -> i64 {
     node[field]
         .as_i64()
         .unwrap_or_else(|| panic!("{field} of {node}"))
@@ -222,6 +222,7 @@ impl Builder {
                 self.keep(name, edge, types(&from), false);
             }
             "count" | "reduce" | "aggregate" => self.aggregate(name, &from?, node)?,
+            "cogroup" => self.cogroup(name, node)?,
             "to_table" => {
                 let from = from?;
                 let edge = self.node(
@@ -231,6 +232,7 @@ impl Builder {
                 );
                 self.keep(name, edge, types(&from), true);
             }
+            "suppress" => self.suppress(name, &from?, node),
             "stream_stream_join" | "stream_table_join" | "stream_global_table_join" => {
                 self.join(name, node)?
             }
@@ -327,103 +329,6 @@ impl Builder {
                 false,
             );
         }
-    }
-
-    fn aggregate(&mut self, name: &str, from: &Made, node: &Json) -> Option<()> {
-        if !node["emit"].is_null() {
-            return None;
-        }
-        if from.table {
-            let (aggregator, value) = self.aggregator(from, node);
-            let operator = Operator::TableAggregate {
-                aggregator,
-                store: store(node),
-            };
-            let edge = self.node(name, vec![from.edge], operator);
-            self.keep(name, edge, (from.key.clone(), value), true);
-            return Some(());
-        }
-        let spec = &node["window"];
-        let (window, key) = match spec["type"].as_str() {
-            None => (None, from.key.clone()),
-            Some("session") => {
-                let window = Window::Session {
-                    gap: ms(spec, "gap_ms"),
-                    grace: ms(spec, "grace_ms"),
-                };
-                (Some(window), Type::Session(Box::new(from.key.clone())))
-            }
-            Some("sliding") => return None,
-            Some(kind) => {
-                let size = ms(spec, "size_ms");
-                let advance = if kind == "tumbling" {
-                    size
-                } else {
-                    ms(spec, "advance_ms")
-                };
-                let window = Window::Hopping {
-                    size,
-                    advance,
-                    grace: ms(spec, "grace_ms"),
-                };
-                (Some(window), Type::Window(Box::new(from.key.clone()), size))
-            }
-        };
-        let (aggregator, value) = self.aggregator(from, node);
-        let (store, skip_null_values) = (store(node), window.is_none());
-        let operator = Operator::Aggregate {
-            aggregator,
-            store,
-            window,
-            skip_null_values,
-        };
-        let edge = self.node(name, vec![from.edge], operator);
-        self.keep(name, edge, (key, value), true);
-        Some(())
-    }
-
-    fn aggregator(&mut self, from: &Made, node: &Json) -> (Aggregator, Type) {
-        let op = text(node, "op");
-        if op == "count" {
-            return (Aggregator::Count, Type::Number);
-        }
-        let id = self.function();
-        let reduce = op == "reduce";
-        let usual = if reduce { "reducer" } else { "aggregator" };
-        let add = Function::of(&node[if from.table { "adder" } else { usual }]);
-        let subtract = from.table.then(|| Function::of(&node["subtractor"]));
-        let initial = Value::of(&node["initial"]);
-        let state = match &initial {
-            _ if reduce => add.reduce_type(&from.value),
-            Value::Number(_) => Type::Number,
-            _ => Type::Text,
-        };
-        let merge = if node["merger"].is_null() {
-            add.clone()
-        } else {
-            Function::of(&node["merger"])
-        };
-        let (value, made) = (from.value.clone(), state.clone());
-        let closures = std::mem::take(&mut self.closures);
-        self.closures = closures.fold(id, move |step, left, right, row| {
-            let value = value.decode(row.value);
-            let old = left.map_or(Value::Null, |left| made.decode(Some(left)));
-            let new = match step {
-                Step::Merge => {
-                    let right = made.decode(right);
-                    if reduce && left.is_none() {
-                        right
-                    } else {
-                        merge.fold(if left.is_none() { &initial } else { &old }, &right)
-                    }
-                }
-                Step::Subtract => subtract.as_ref().unwrap().fold(&old, &value),
-                _ if reduce && left.is_none() => value,
-                _ => add.fold(if left.is_none() { &initial } else { &old }, &value),
-            };
-            Ok(new.bytes())
-        });
-        (Aggregator::Function(FunctionId(id)), state)
     }
 
     fn join(&mut self, name: &str, node: &Json) -> Option<()> {
@@ -562,7 +467,7 @@ fn named(node: &Json) -> Option<String> {
     node["store"].as_str().map(str::to_owned)
 }
 
-fn store(node: &Json) -> String {
+pub(crate) fn store(node: &Json) -> String {
     node["store"]
         .as_str()
         .map_or_else(|| format!("{}-store", text(node, "name")), str::to_owned)
