@@ -360,8 +360,8 @@ fn mistakes_of_windows_and_of_what_waits_for_them_are_told_too() {
             send updates
         - node `no-windows` waits until windows close, but the table above has none; put
             it below a windowed aggregate, or give it a time limit
-        - node `no-table` holds back rows of what is not a table; make a table of it
-            first
+        - node `no-table` is an operator of tables, but `in` is none; make a table of it
+            (`table`, `to-table` or an aggregate)
         - node `no-table`: the time limit is -1 ms; it must be between 0 and
             1000000000000
         - node `no-table` may hold back 0 rows; allow at least 1, or leave it open

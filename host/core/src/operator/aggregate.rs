@@ -210,8 +210,8 @@ impl Grouped<'_> {
             if !on_close {
                 let change = (state.as_deref(), olds[group]);
                 emitted.push_change(rows, row, Some(key), change, timestamp);
-                olds[group] = state.as_deref();
             }
+            olds[group] = state.as_deref();
         }
         while on_close
             && taken

@@ -115,16 +115,16 @@ impl Emitted {
     pub(crate) fn push_update(&mut self, parent: usize, key: &[u8], update: &Update) {
         let Update {
             value,
+            old,
             timestamp,
             headers,
-            ..
         } = update;
+        if let Some(olds) = &mut self.olds {
+            olds.push(old.as_deref());
+        }
         let headers = headers
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_deref()));
-        if let Some(olds) = &mut self.olds {
-            olds.push(update.old.as_deref());
-        }
         self.rows
             .push_with_headers(Some(key), value.as_deref(), *timestamp, headers);
         self.came_of(parent);

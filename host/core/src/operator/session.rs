@@ -106,8 +106,9 @@ impl Windowing for Sessions {
         let t = work.rows.timestamps[row];
         let place = work.places.row(row);
         let Planned { start, end, known } = &change.new;
+        let same = (*start, *end) == (t, t);
         let (sessions, overlay) = pass.sessions(work.node);
-        if (*start, *end) != (t, t) {
+        if !same {
             for old in &change.old {
                 sessions.put(overlay, place, key, (old.start, old.end), None)?;
                 if work.on_close.is_some() {
@@ -115,8 +116,8 @@ impl Windowing for Sessions {
                     continue;
                 }
                 let windowed = session_key(key, old.start, old.end);
-                let told = (None, old.known.value(states));
-                emitted.push_change(work.rows, row, Some(&windowed), told, old.end);
+                let change = (None, old.known.value(states));
+                emitted.push_change(work.rows, row, Some(&windowed), change, old.end);
             }
         }
         let value = known.value(states);
@@ -128,11 +129,10 @@ impl Windowing for Sessions {
             }
             return Ok(());
         }
-        // What was removed has told its value with its tombstone; [t, t] was not removed.
-        let same = change.old.first().filter(|_| (*start, *end) == (t, t));
-        let told = (value, same.and_then(|old| old.known.value(states)));
         let windowed = session_key(key, *start, *end);
-        emitted.push_change(work.rows, row, Some(&windowed), told, *end);
+        let old = change.old.first().filter(|_| same);
+        let change = (value, old.and_then(|old| old.known.value(states)));
+        emitted.push_change(work.rows, row, Some(&windowed), change, *end);
         Ok(())
     }
 }

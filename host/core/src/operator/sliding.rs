@@ -33,9 +33,9 @@ struct Aggregate {
 /// A window that a row updates or makes.
 pub(super) struct Touch {
     start: i64,
-    /// `None`: it was not there.
-    old: Option<Known>,
     new: Aggregate,
+    /// What it was; `None`: it is made.
+    old: Option<Known>,
 }
 
 /// The windows as they will be.
@@ -97,7 +97,7 @@ impl Windowing for Sliding {
     ) -> Result<(), Trouble> {
         let key = work.rows.keys.get(row).expect("taken rows have keys");
         let (windows, overlay) = pass.windows(work.node);
-        for Touch { start, old, new } in touched {
+        for Touch { start, new, old } in touched {
             let value = new.known.value(states);
             let place = work.places.row(row);
             windows.put(overlay, place, (key, *start), value, new.timestamp)?;
@@ -110,8 +110,9 @@ impl Windowing for Sliding {
                 continue;
             }
             let windowed = windowed_key(key, *start);
-            let told = (value, old.as_ref().and_then(|old| old.value(states)));
-            emitted.push_change(work.rows, row, Some(&windowed), told, new.timestamp);
+            let old = old.as_ref().and_then(|old| old.value(states));
+            let change = (value, old);
+            emitted.push_change(work.rows, row, Some(&windowed), change, new.timestamp);
         }
         Ok(())
     }
@@ -270,7 +271,7 @@ impl Row<'_> {
         if start.saturating_add(self.size) >= self.close {
             let new = new(self.program);
             let old = old.map(|old| old.known.clone());
-            self.touched.push(Touch { start, old, new });
+            self.touched.push(Touch { start, new, old });
         }
     }
 }

@@ -39,7 +39,7 @@ impl OperatorState {
                         Timed::Sessions(SessionStore::new(*store, retention_ms))
                     }
                     StoreKind::Buffer => Timed::Buffer(Buffer::new(*store)),
-                    StoreKind::KeyValue | StoreKind::Join { .. } | StoreKind::Versioned { .. } => {
+                    StoreKind::KeyValue | StoreKind::Versioned { .. } | StoreKind::Join { .. } => {
                         Timed::None
                     }
                 }

@@ -70,7 +70,7 @@ pub(crate) fn readable<'t>(
     let spec = topology.store(id);
     match spec.kind {
         StoreKind::KeyValue | StoreKind::Window(_) | StoreKind::Session { .. } => Ok((id, spec)),
-        StoreKind::Join { .. } | StoreKind::Buffer | StoreKind::Versioned { .. } => Err(
+        StoreKind::Versioned { .. } | StoreKind::Join { .. } | StoreKind::Buffer => Err(
             StateError::Misuse(format!("store `{}` is its operator's alone", spec.name)),
         ),
     }

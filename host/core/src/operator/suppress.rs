@@ -1,9 +1,9 @@
 //! Suppress: updates of a table are held back, and only the latest of each key goes on: when its
 //! window closes, or after a time.
 //!
-//! Time is the stream time of the updates themselves. What leaves has its own timestamp and headers.
-//! A tombstone is held like any update; of a window that closes it is not sent. Where old values are
-//! told, it is the one that the key had before it was held back.
+//! What comes below is told as old value the one that was sent last: the one that the key had before
+//! it was held back. Time is the stream time of the updates themselves. What leaves has its own timestamp and headers.
+//! A tombstone is held like any update; of a window that closes it is not sent.
 
 use crate::record::{Batch, Column};
 use crate::store::buffer::Update;
@@ -48,7 +48,7 @@ pub(super) fn run(
             headers: headers(rows, row),
         };
         let at = places.row(row);
-        buffer.put(pass.overlay, at, key, place, update)?;
+        buffer.put(pass.overlay, at, (key, place), update)?;
         let mut due = buffer.take_due(pass.overlay, at, stream_time.saturating_sub(limit))?;
         if let Until::TimeLimit {
             max_rows: Some(most),

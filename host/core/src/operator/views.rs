@@ -5,7 +5,7 @@
 
 use crate::functions::FunctionId;
 use crate::record::{Batch, Column};
-use crate::store::{Buffer, Entries, SessionStore, StoreId, Versions, WindowStore};
+use crate::store::{Buffer, Entries, SessionStore, Versions, WindowStore};
 use crate::task::error::Error;
 use crate::task::flow::Places;
 use crate::task::pass::Pass;
@@ -58,8 +58,8 @@ pub(super) fn read(
             let entries = pass.overlay.get_many_as_of(*store, keys, place_of)?;
             Ok(Found::of(entries))
         }
-        View::Windows { store, kept } => {
-            let mut windows = WindowStore::new(*store, *kept);
+        View::Windows { store, retention } => {
+            let mut windows = WindowStore::new(*store, *retention);
             let entries = windows.fetch_many_as_of(pass.overlay, keys, place_of)?;
             Ok(Found::of(entries))
         }
@@ -71,9 +71,9 @@ pub(super) fn read(
             let entries = sessions.fetch_many_as_of(pass.overlay, keys, place_of)?;
             Ok(Found::of(entries))
         }
-        View::Suppressed { store, of } => {
-            let found = read(pass, node, of, keys, places)?;
-            suppressed(pass, *store, found, keys, places)
+        View::Suppressed { buffer, of } => {
+            let above = read(pass, node, of, keys, places)?;
+            suppressed(pass, Buffer::new(*buffer), above, keys, places)
         }
         View::Versions { store, history_ms } => {
             let times = vec![i64::MAX; keys.len()];
@@ -128,34 +128,31 @@ pub(super) fn read_versions(
     Ok(Found::of(entries))
 }
 
-/// What is found, but for the keys that are held back: these have what they had before, at a time
-/// that nobody knows any more.
+/// What was sent last: of a key that is held back the value from before, whose time nobody kept.
 fn suppressed(
     pass: &mut Pass<'_>,
-    store: StoreId,
-    found: Found,
+    buffer: Buffer,
+    above: Found,
     keys: &Column,
     places: &Places,
 ) -> Result<Found, Error> {
-    let buffer = Buffer::new(store);
+    const UNKNOWN: i64 = -1;
     let mut entries = Entries::default();
     for (row, key) in keys.iter().enumerate() {
         let held = match key {
-            Some(key) => buffer.held_as_of(pass.overlay, key, places.row(row))?,
+            Some(key) => buffer.get_as_of(pass.overlay, key, places.row(row))?,
             None => None,
         };
-        match held {
-            Some(held) => push(&mut entries, held.old.map(|old| (old, i64::MIN))),
-            None => push(
-                &mut entries,
-                found.get(row).map(|(value, time)| (value.to_vec(), time)),
-            ),
-        }
+        push(
+            &mut entries,
+            match held {
+                Some(update) => update.old.map(|old| (old, UNKNOWN)),
+                None => above.get(row).map(|(value, time)| (value.to_vec(), time)),
+            },
+        );
     }
-    Ok(Found {
-        entries,
-        failed: found.failed,
-    })
+    let failed = above.failed;
+    Ok(Found { entries, failed })
 }
 
 fn push(entries: &mut Entries, found: Option<(Vec<u8>, i64)>) {

@@ -119,14 +119,17 @@ impl Work<'_> {
         taken
     }
 
+    fn emitted(&self, pass: &Pass<'_>) -> Emitted {
+        Emitted::changes(pass.topology.node(self.node).tells_old)
+    }
+
     /// Aggregates the rows.
     pub(super) fn run<W: Windowing>(
         &self,
         pass: &mut Pass<'_>,
         windowing: &W,
     ) -> Result<Emitted, Error> {
-        let tells_old = pass.topology.node(self.node).tells_old;
-        let mut emitted = Emitted::changes(tells_old);
+        let mut emitted = self.emitted(pass);
         let place_of = |position: usize| self.places.row(self.taken[position].row);
         pass.halving(
             self.node,
@@ -153,7 +156,7 @@ impl Work<'_> {
             .collect();
         let mut round = Round {
             input: self.rows.select(&rows),
-            emitted: Emitted::changes(pass.topology.node(self.node).tells_old),
+            emitted: self.emitted(pass),
             ..Round::default()
         };
         let mut rest = range;

@@ -1,9 +1,8 @@
 //! Buffers: updates of a table that are held back, the latest of each key, in the order in which they
 //! will leave.
 //!
-//! An update has a place, a time that decides when it leaves; a later one of its key takes its value,
-//! timestamp and headers, not its place, nor the value that the key had before. Where a row stands in
-//! the batch is here called `at`, so as not to be mistaken for an update's place.
+//! An update has a time that decides when it leaves; a later one of its key takes its value,
+//! timestamp and headers, not its time, nor the value that the key had before.
 
 use std::ops::{Bound, ControlFlow};
 
@@ -15,7 +14,7 @@ use crate::codec::{ordered, take_ordered};
 #[derive(Debug)]
 pub struct Buffer {
     store: StoreId,
-    /// No update has a lower place, as long as the overlay's generation is this.
+    /// No update has a lower time, as long as the overlay's generation is this.
     earliest: Option<(u64, i64)>,
 }
 
@@ -32,10 +31,10 @@ pub struct Update {
     pub headers: Vec<(String, Option<Vec<u8>>)>,
 }
 
-/// First bytes of keys: the number of updates, the updates by place and key, the places by key.
+/// First bytes of keys: the number of updates, the updates by time and key, the times by key.
 const COUNT: &[u8] = &[0];
 const UPDATES: u8 = 1;
-const PLACES: u8 = 2;
+const TIMES: u8 = 2;
 
 impl Buffer {
     /// The way to the updates of `store`.
@@ -46,49 +45,64 @@ impl Buffer {
         }
     }
 
-    /// Holds an update back at `place`, or instead of the one that its key has there already. Two
-    /// look-ups.
+    /// Holds an update back until `time`, or instead of the one of its key that is held back already.
+    /// Two look-ups.
     pub fn put(
         &mut self,
         overlay: &mut Overlay,
-        at: &[u32],
-        key: &[u8],
-        place: i64,
+        place: &[u32],
+        (key, time): (&[u8], i64),
         mut update: Update,
     ) -> Result<(), Error> {
-        let index = [&[PLACES], key].concat();
-        let place = match overlay.get(self.store, &index)? {
-            Some((place, _)) => {
-                let (place, _) = take_ordered(&place).ok_or_else(|| self.corrupted())?;
-                let before = overlay.get(self.store, &update_key(place, key))?;
+        let index = time_key(key);
+        let time = match overlay.get(self.store, &index)? {
+            Some((time, _)) => {
+                let (time, _) = take_ordered(&time).ok_or_else(|| self.corrupted())?;
+                let before = overlay.get(self.store, &update_key(time, key))?;
                 let (before, timestamp) = before.ok_or_else(|| self.corrupted())?;
                 let before = decode(&before, timestamp).ok_or_else(|| self.corrupted())?;
                 update.old = before.old;
-                place
+                time
             }
             None => {
                 let count = self.len(overlay)? + 1;
-                self.set_len(overlay, at, count);
-                let value = ordered(place);
-                overlay.put(self.store, at, &index, Some(&value), place);
-                place
+                self.set_len(overlay, place, count);
+                let value = ordered(time);
+                overlay.put(self.store, place, &index, Some(&value), time);
+                time
             }
         };
         let value = encode(&update);
-        let key = update_key(place, key);
-        overlay.put(self.store, at, &key, Some(&value), update.timestamp);
+        let key = update_key(time, key);
+        overlay.put(self.store, place, &key, Some(&value), update.timestamp);
         if let Some((_, earliest)) = &mut self.earliest {
-            *earliest = place.min(*earliest);
+            *earliest = time.min(*earliest);
         }
         Ok(())
     }
 
-    /// Takes the updates with places up to and with `until`, by place, then key bytes. Costs nothing
+    /// What is held back of a key, as of a place. Two look-ups.
+    pub fn get_as_of(
+        &self,
+        overlay: &Overlay,
+        key: &[u8],
+        place: &[u32],
+    ) -> Result<Option<Update>, Error> {
+        let Some((time, _)) = overlay.get_as_of(self.store, &time_key(key), place)? else {
+            return Ok(None);
+        };
+        let (time, _) = take_ordered(&time).ok_or_else(|| self.corrupted())?;
+        let update = overlay.get_as_of(self.store, &update_key(time, key), place)?;
+        let update = update.and_then(|(bytes, timestamp)| decode(&bytes, timestamp));
+        update.map(Some).ok_or_else(|| self.corrupted())
+    }
+
+    /// Takes the updates with times up to and with `until`, by time, then key bytes. Costs nothing
     /// while the earliest is known to be later.
     pub fn take_due(
         &mut self,
         overlay: &mut Overlay,
-        at: &[u32],
+        place: &[u32],
         until: i64,
     ) -> Result<Vec<(Vec<u8>, Update)>, Error> {
         let generation = overlay.generation();
@@ -98,28 +112,28 @@ impl Buffer {
         {
             return Ok(Vec::new());
         }
-        self.take(overlay, at, |_, place| place <= until)
+        self.take(overlay, place, |_, time| time <= until)
     }
 
-    /// Takes the first updates, by place, then key bytes, until there are no more than `most`.
+    /// Takes the first updates, by time, then key bytes, until there are no more than `most`.
     pub fn take_excess(
         &mut self,
         overlay: &mut Overlay,
-        at: &[u32],
+        place: &[u32],
         most: u64,
     ) -> Result<Vec<(Vec<u8>, Update)>, Error> {
         match self.len(overlay)?.checked_sub(most) {
             None | Some(0) => Ok(Vec::new()),
-            Some(excess) => self.take(overlay, at, |taken, _| (taken as u64) < excess),
+            Some(excess) => self.take(overlay, place, |taken, _| (taken as u64) < excess),
         }
     }
 
     /// Takes updates from the first on while they are wanted: a question of how many were taken, and
-    /// the next one's place.
+    /// the next one's time.
     fn take(
         &mut self,
         overlay: &mut Overlay,
-        at: &[u32],
+        place: &[u32],
         wanted: impl Fn(usize, i64) -> bool,
     ) -> Result<Vec<(Vec<u8>, Update)>, Error> {
         let mut taken = Vec::new();
@@ -131,17 +145,17 @@ impl Buffer {
             reverse: false,
         };
         overlay.range(self.store, range, &mut |bytes, value, timestamp| {
-            let Some(((place, key), update)) =
+            let Some(((time, key), update)) =
                 take_ordered(&bytes[1..]).zip(decode(value, timestamp))
             else {
                 corrupted = true;
                 return ControlFlow::Break(());
             };
-            if !wanted(taken.len(), place) {
-                earliest = place;
+            if !wanted(taken.len(), time) {
+                earliest = time;
                 return ControlFlow::Break(());
             }
-            taken.push((place, key.to_vec(), update));
+            taken.push((time, key.to_vec(), update));
             ControlFlow::Continue(())
         })?;
         if corrupted {
@@ -150,33 +164,15 @@ impl Buffer {
         self.earliest = Some((overlay.generation(), earliest));
         if !taken.is_empty() {
             let count = self.len(overlay)?.saturating_sub(taken.len() as u64);
-            self.set_len(overlay, at, count);
+            self.set_len(overlay, place, count);
         }
-        let taken = taken.into_iter().map(|(place, key, update)| {
-            for entry in [update_key(place, &key), [&[PLACES], &key[..]].concat()] {
-                overlay.put(self.store, at, &entry, None, place);
+        let taken = taken.into_iter().map(|(time, key, update)| {
+            for entry in [update_key(time, &key), time_key(&key)] {
+                overlay.put(self.store, place, &entry, None, time);
             }
             (key, update)
         });
         Ok(taken.collect())
-    }
-
-    /// The update of a key that is held back, as of a row of the batch. Two look-ups.
-    pub fn held_as_of(
-        &self,
-        overlay: &Overlay,
-        key: &[u8],
-        at: &[u32],
-    ) -> Result<Option<Update>, Error> {
-        let index = [&[PLACES], key].concat();
-        let Some((place, _)) = overlay.get_as_of(self.store, &index, at)? else {
-            return Ok(None);
-        };
-        let (place, _) = take_ordered(&place).ok_or_else(|| self.corrupted())?;
-        let held = overlay.get_as_of(self.store, &update_key(place, key), at)?;
-        let (held, timestamp) = held.ok_or_else(|| self.corrupted())?;
-        let held = decode(&held, timestamp).ok_or_else(|| self.corrupted())?;
-        Ok(Some(held))
     }
 
     /// How many updates are held back.
@@ -190,9 +186,9 @@ impl Buffer {
         }
     }
 
-    fn set_len(&self, overlay: &mut Overlay, at: &[u32], count: u64) {
+    fn set_len(&self, overlay: &mut Overlay, place: &[u32], count: u64) {
         let bytes = count.to_be_bytes();
-        overlay.put(self.store, at, COUNT, Some(&bytes), 0);
+        overlay.put(self.store, place, COUNT, Some(&bytes), 0);
     }
 
     fn corrupted(&self) -> Error {
@@ -203,10 +199,14 @@ impl Buffer {
     }
 }
 
-fn update_key(place: i64, key: &[u8]) -> Vec<u8> {
+fn time_key(key: &[u8]) -> Vec<u8> {
+    [&[TIMES], key].concat()
+}
+
+fn update_key(time: i64, key: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(9 + key.len());
     bytes.push(UPDATES);
-    bytes.extend(ordered(place));
+    bytes.extend(ordered(time));
     bytes.extend(key);
     bytes
 }
@@ -281,13 +281,13 @@ mod tests {
     }
 
     #[test]
-    fn a_later_update_takes_the_value_and_leaves_the_place_and_the_old_value() {
+    fn a_later_update_takes_the_value_and_leaves_the_time_and_the_old_value() {
         let backend = MemoryBackend::new();
         let mut task = Overlay::new(Box::new(backend.clone()), &[false]);
         let mut buffer = Buffer::new(StoreId(0));
-        let mut put = |task: &mut Overlay, key: &str, place, value, old| {
+        let mut put = |task: &mut Overlay, key: &str, time, value, old| {
             buffer
-                .put(task, LAST_PLACE, key.as_bytes(), place, update(value, old))
+                .put(task, LAST_PLACE, (key.as_bytes(), time), update(value, old))
                 .unwrap();
         };
         put(&mut task, "b", 10, "b1", Some("b0"));

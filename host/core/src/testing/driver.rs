@@ -363,7 +363,7 @@ impl Driver {
             look(
                 &mut OperatorState::new(&self.topology, owner).timed,
                 overlay,
-            );
+            )
         });
     }
 

@@ -38,8 +38,8 @@ pub(super) fn own_stores(operator: &Operator) -> Vec<&str> {
     match operator {
         Operator::GlobalTable { store, .. }
         | Operator::Aggregate { store, .. }
-        | Operator::TableAggregate { store, .. }
         | Operator::Suppress { store, .. }
+        | Operator::TableAggregate { store, .. }
         | Operator::Update { store, .. } => vec![store],
         Operator::Table { store, .. }
         | Operator::ToTable { store }
@@ -256,10 +256,10 @@ fn is_table(operator: &Operator) -> bool {
             | Operator::TableFilter { .. }
             | Operator::TableMapValues { .. }
             | Operator::Aggregate { .. }
-            | Operator::Suppress { .. }
             | Operator::TableAggregate { .. }
             | Operator::TableTableJoin { .. }
             | Operator::ForeignKeyJoin { .. }
+            | Operator::Suppress { .. }
     )
 }
 
@@ -285,6 +285,7 @@ fn tables(description: &Description, node: &Node, errors: &mut Errors) {
             | Operator::TableGroupBy { .. }
             | Operator::TableTableJoin { .. }
             | Operator::ForeignKeyJoin { .. }
+            | Operator::Suppress { .. }
     );
     let of_groups = matches!(node.operator, Operator::TableAggregate { .. });
     for edge in &node.inputs {
@@ -337,13 +338,6 @@ fn no_outer(name: &str, kind: JoinKind, errors: &mut Errors) {
 
 fn check_suppress(description: &Description, node: &Node, until: Until, errors: &mut Errors) {
     let name = &node.name;
-    let above = node.inputs.first().map(|edge| edge.node as usize);
-    let above = above.and_then(|above| description.nodes.get(above));
-    if above.is_some_and(|above| !is_table(&above.operator)) {
-        errors.push(format!(
-            "node `{name}` holds back rows of what is not a table; make a table of it first"
-        ));
-    }
     match until {
         Until::WindowCloses => {
             if description.windows_of(node).is_none() {

@@ -169,13 +169,13 @@ fn kind(operator: &Operator) -> StoreKind {
                 .saturating_add(join.after)
                 .saturating_add(join.grace),
         },
+        Operator::Suppress { .. } => StoreKind::Buffer,
         Operator::Table {
             history: Some(history_ms),
             ..
         } => StoreKind::Versioned {
             history_ms: *history_ms,
         },
-        Operator::Suppress { .. } => StoreKind::Buffer,
         _ => StoreKind::KeyValue,
     }
 }

@@ -34,7 +34,7 @@ impl Description {
     pub(super) fn windows_of(&self, node: &Node) -> Option<Window> {
         match &node.operator {
             Operator::Aggregate { window, .. } => *window,
-            Operator::Transform { rekeys: true, .. } | Operator::TableGroupBy { .. } => None,
+            Operator::Transform { rekeys: true, .. } => None,
             // Inputs stand before their readers, so this ends.
             _ => {
                 let above = node.inputs.first()?.node as usize;

@@ -126,25 +126,25 @@ pub enum StoreKind {
         /// Milliseconds before the highest end.
         retention_ms: i64,
     },
-    /// The rows of one side of a windowed join.
-    Join {
-        /// Milliseconds before the highest timestamp.
-        retention_ms: i64,
-    },
-    /// Updates that a suppress holds back.
-    Buffer,
     /// Versions of keys; the latest of each is kept for ever.
     Versioned {
         /// Milliseconds before the highest timestamp.
         history_ms: i64,
     },
+    /// The rows of one side of a windowed join.
+    Join {
+        /// Milliseconds before the highest timestamp.
+        retention_ms: i64,
+    },
+    /// What an operator holds back: updates of a table, rows of a join.
+    Buffer,
 }
 
 impl StoreKind {
     /// How long entries are kept, where not for ever.
     pub fn retention_ms(self) -> Option<i64> {
         match self {
-            StoreKind::KeyValue | StoreKind::Buffer | StoreKind::Versioned { .. } => None,
+            StoreKind::KeyValue | StoreKind::Versioned { .. } | StoreKind::Buffer => None,
             StoreKind::Window(retention) => Some(retention.ms),
             StoreKind::Session { retention_ms } | StoreKind::Join { retention_ms } => {
                 Some(retention_ms)

@@ -174,9 +174,9 @@ impl Operation {
         match self {
             Operation::GlobalTable { store, .. }
             | Operation::Aggregate { store, .. }
+            | Operation::Suppress { store, .. }
             | Operation::TableAggregate { store, .. }
             | Operation::Subscriptions { store, .. }
-            | Operation::Suppress { store, .. }
             | Operation::Update { store, .. } => vec![*store],
             Operation::Table { store, .. }
             | Operation::ToTable { store }

@@ -191,17 +191,17 @@ impl Expansion<'_> {
         if let Some(&store) = node.operation.writes().first() {
             return match self.stores[store.0 as usize].kind {
                 StoreKind::KeyValue => View::Keys(store),
-                StoreKind::Window(kept) => View::Windows { store, kept },
+                StoreKind::Window(retention) => View::Windows { store, retention },
+                StoreKind::Versioned { history_ms } => View::Versions { store, history_ms },
                 StoreKind::Session { retention_ms } => View::Sessions {
                     store,
                     retention_ms,
                 },
-                StoreKind::Versioned { history_ms } => View::Versions { store, history_ms },
                 StoreKind::Buffer => View::Suppressed {
-                    store,
+                    buffer: store,
                     of: Box::new(self.view(node.inputs[0].node)),
                 },
-                StoreKind::Join { .. } => unreachable!("a windowed join is no table"),
+                StoreKind::Join { .. } => unreachable!("a join of streams is no table"),
             };
         }
         match &node.operation {

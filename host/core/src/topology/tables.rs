@@ -4,7 +4,7 @@
 //! A table *tells old values* if each row that it sends has with it what the key had before. Kafka
 //! Streams asks for them when a reader is declared, and its filters answer differently where they
 //! are told: so the order of declaration counts here too. A reader that must have them (a table
-//! group-by, a suppress, sides of a join that may stand alone, a foreign-key join) makes it keep what
+//! group-by, the sides of a join that may stand alone, a foreign-key join) makes a table keep what
 //! it needs; a filter takes them only from a table that has them anyway.
 
 use super::description::{Description, Edge, JoinKind, Operator};
@@ -94,8 +94,8 @@ impl Tables {
         let node = &description.nodes[position];
         if let Operator::TableFilter { store: None, .. }
         | Operator::TableMapValues { store: None, .. }
-        | Operator::TableTableJoin { store: None, .. }
-        | Operator::Suppress { .. } = &node.operator
+        | Operator::Suppress { .. }
+        | Operator::TableTableJoin { store: None, .. } = &node.operator
         {
             for &input in &node.inputs {
                 self.read(description, input);

@@ -20,7 +20,7 @@ pub enum View {
         /// Where they are.
         store: StoreId,
         /// How long.
-        kept: Retention,
+        retention: Retention,
     },
     /// Sessions; keys are those that topics carry.
     Sessions {
@@ -36,11 +36,12 @@ pub enum View {
         /// How long.
         history_ms: i64,
     },
-    /// Another table, but of the keys whose updates are held back what they had before.
+    /// What a suppress has sent: of a key that is held back what it was before, of all others what the
+    /// table above has.
     Suppressed {
-        /// Where updates are held back.
-        store: StoreId,
-        /// The other table.
+        /// What is held back.
+        buffer: StoreId,
+        /// The table above.
         of: Box<View>,
     },
     /// What a function makes of another table's values; no row is no entry.
@@ -75,11 +76,11 @@ impl View {
                     stores.push(*store);
                 }
             }
-            View::Suppressed { store, of } => {
-                stores.push(*store);
+            View::Mapped { of, .. } => of.stores(stores),
+            View::Suppressed { buffer, of } => {
+                stores.push(*buffer);
                 of.stores(stores);
             }
-            View::Mapped { of, .. } => of.stores(stores),
             View::Joined { left, right, .. } => {
                 left.stores(stores);
                 right.stores(stores);

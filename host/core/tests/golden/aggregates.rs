@@ -10,56 +10,26 @@ use crate::topology::{Builder, Made, ms, store, text};
 use crate::value::{Type, Value};
 
 impl Builder {
-    pub(crate) fn aggregate(&mut self, name: &str, from: &Made, node: &Json) -> Option<()> {
-        if from.table {
-            self.table_aggregate(name, from, node);
-            return Some(());
-        }
+    pub(crate) fn aggregate(&mut self, name: &str, from: &Made, node: &Json) {
         let (aggregator, value) = match text(node, "op") {
             "count" => (Aggregator::Count, Type::Number),
             "reduce" => self.reducer(from, node),
             _ => {
-                let add = Function::of(&node["aggregator"]);
+                let add = Function::of(&node[if from.table { "adder" } else { "aggregator" }]);
                 self.aggregator(vec![(from.value.clone(), add)], node)
             }
         };
+        if from.table {
+            let store = store(node);
+            let operator = Operator::TableAggregate { aggregator, store };
+            let edge = self.node(name, vec![from.edge], operator);
+            self.keep(name, edge, (from.key.clone(), value), true);
+            return;
+        }
         self.aggregated(name, std::slice::from_ref(from), (aggregator, value), node);
-        Some(())
     }
 
-    fn table_aggregate(&mut self, name: &str, from: &Made, node: &Json) {
-        let aggregator = match text(node, "op") {
-            "count" => (Aggregator::Count, Type::Number),
-            op => {
-                let [add, subtract] = ["adder", "subtractor"].map(|f| Function::of(&node[f]));
-                let initial = (op == "aggregate").then(|| Value::of(&node["initial"]));
-                let made = match &initial {
-                    None => add.reduce_type(&from.value),
-                    Some(Value::Number(_)) => Type::Number,
-                    Some(_) => Type::Text,
-                };
-                let (value, state) = (from.value.clone(), made.clone());
-                let aggregator = self.fold(move |step, left, _, row| {
-                    let value = value.decode(row.value);
-                    let old = left.map(|left| made.decode(Some(left)));
-                    match (step, old.as_ref().or(initial.as_ref())) {
-                        (Step::Subtract, old) => subtract.fold(old.unwrap(), &value),
-                        (_, Some(old)) => add.fold(old, &value),
-                        (_, None) => value,
-                    }
-                });
-                (aggregator, state)
-            }
-        };
-        let operator = Operator::TableAggregate {
-            aggregator: aggregator.0,
-            store: store(node),
-        };
-        let edge = self.node(name, vec![from.edge], operator);
-        self.keep(name, edge, (from.key.clone(), aggregator.1), true);
-    }
-
-    pub(crate) fn cogroup(&mut self, name: &str, node: &Json) -> Option<()> {
+    pub(crate) fn cogroup(&mut self, name: &str, node: &Json) {
         let (mut inputs, mut adders) = (Vec::new(), Vec::new());
         for input in node["inputs"].as_array().unwrap() {
             let from = self.made[text(input, "from")].clone();
@@ -68,7 +38,6 @@ impl Builder {
         }
         let made = self.aggregator(adders, node);
         self.aggregated(name, &inputs, made, node);
-        Some(())
     }
 
     pub(crate) fn suppress(&mut self, name: &str, from: &Made, node: &Json) {
@@ -118,13 +87,18 @@ impl Builder {
     }
 
     fn reducer(&mut self, from: &Made, node: &Json) -> (Aggregator, Type) {
-        let reduce = Function::of(&node["reducer"]);
+        let reduce = Function::of(&node[if from.table { "adder" } else { "reducer" }]);
+        let subtract = from.table.then(|| Function::of(&node["subtractor"]));
         let (value, made) = (from.value.clone(), reduce.reduce_type(&from.value));
         let state = made.clone();
         let aggregator = self.fold(move |step, left, right, row| {
             let later = match step {
                 Step::Merge => made.decode(right),
                 _ => value.decode(row.value),
+            };
+            let reduce = match step {
+                Step::Subtract => subtract.as_ref().unwrap(),
+                _ => &reduce,
             };
             match left {
                 None => later,
@@ -146,13 +120,20 @@ impl Builder {
             Json::Null => None,
             merger => Some(Function::of(merger)),
         };
+        let subtract = match &node["subtractor"] {
+            Json::Null => None,
+            subtractor => Some(Function::of(subtractor)),
+        };
         let aggregator = self.fold(move |step, left, right, row| {
             let old = left.map_or(initial.clone(), |left| made.decode(Some(left)));
             if step == Step::Merge {
-                let merge = merge.as_ref().expect("sessions have a merger");
-                return merge.fold(&old, &made.decode(right));
+                return merge.as_ref().unwrap().fold(&old, &made.decode(right));
             }
             let (value, add) = &adders[row.input as usize];
+            let add = match step {
+                Step::Subtract => subtract.as_ref().unwrap(),
+                _ => add,
+            };
             add.fold(&old, &value.decode(row.value))
         });
         (aggregator, state)

@@ -221,8 +221,8 @@ impl Builder {
                 let edge = self.node(name, vec![from.edge], operator);
                 self.keep(name, edge, types(&from), false);
             }
-            "count" | "reduce" | "aggregate" => self.aggregate(name, &from?, node)?,
-            "cogroup" => self.cogroup(name, node)?,
+            "count" | "reduce" | "aggregate" => self.aggregate(name, &from?, node),
+            "cogroup" => self.cogroup(name, node),
             "to_table" => {
                 let from = from?;
                 let edge = self.node(
