@@ -366,7 +366,8 @@ fn mistakes_of_windows_and_of_what_waits_for_them_are_told_too() {
             1000000000000
         - node `no-table` may hold back 0 rows; allow at least 1, or leave it open
         - node `circle` reads `circle`, which is declared after it; declare inputs before
-            their readers"#]].assert_eq(&mistakes(&t.description));
+            their readers"#]]
+    .assert_eq(&mistakes(&t.description));
 }
 
 #[test]
@@ -380,7 +381,8 @@ fn a_cogroup_reads_topics_of_as_many_partitions_each() {
         .unwrap_err();
     expect![[r#"
         topics `one` (2 partitions) and `two` (3 partitions) are joined, so they need the
-            same number of partitions; give them the same number, or repartition one"#]].assert_eq(&folded(&error.to_string()));
+            same number of partitions; give them the same number, or repartition one"#]]
+    .assert_eq(&folded(&error.to_string()));
     let mut t = Sketch::default();
     let [one, two] = ["one", "two"].map(|topic| t.node(topic, &[], source(topic)));
     let rekeyed = t.node("rekeyed", &[one], rekey());
