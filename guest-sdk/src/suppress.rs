@@ -12,8 +12,8 @@ use crate::table::Table;
 pub struct Suppressed(Until);
 
 impl Suppressed {
-    /// Until its window closes: end and grace (a session: end, gap and grace) are reached. Only for a
-    /// table whose keys are windows or sessions. Tombstones are not sent.
+    /// Until its window closes: end and grace (a session: end, gap and grace) are reached. Only for
+    /// a table whose keys are windows or sessions. Tombstones are not sent.
     pub fn until_window_closes() -> Suppressed {
         Suppressed(Until::WindowCloses)
     }

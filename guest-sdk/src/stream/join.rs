@@ -60,9 +60,9 @@ impl<K: Data, V: Data> Stream<K, V> {
         self.join_table(table, JoinKind::Inner, None, combine::<V, V2, R>(join))
     }
 
-    /// As [`join`](Stream::join) with a [table of versions](crate::Topology::table_with_history), but
-    /// each row first waits until stream time is `grace` past it, so that the table is up to its
-    /// time.
+    /// As [`join`](Stream::join) with a [table of versions](crate::Topology::table_with_history),
+    /// but each row first waits until stream time is `grace` past it, so that the table is up to
+    /// its time.
     ///
     /// - **Order**: rows leave in the order of timestamp, then key bytes. One that is later than the
     ///   grace is joined at once.

@@ -285,8 +285,8 @@ impl<K: Data, V: Data> Sessions<K, V> {
     }
 
     /// Nothing is sent before a session closes, a gap and the grace after its end; then its result
-    /// is, once, by end, start and key bytes, with the timestamp of its end and the headers of the row
-    /// whose time closed it. See [`WindowedGroup::emit_on_window_close`].
+    /// is, once, by end, start and key bytes, with the timestamp of its end and the headers of the
+    /// row whose time closed it. See [`WindowedGroup::emit_on_window_close`].
     pub fn emit_on_window_close(self) -> Sessions<K, V> {
         let emit = Emit::OnWindowClose;
         Sessions { emit, ..self }
@@ -297,8 +297,8 @@ impl<K: Data, V: Data> Sessions<K, V> {
         self.aggregated(store, None)
     }
 
-    /// The first value of each key and session, and what `reduce` makes of it and each later one; of
-    /// two sessions that become one, the earlier one's comes first.
+    /// The first value of each key and session, and what `reduce` makes of it and each later one;
+    /// of two sessions that become one, the earlier one's comes first.
     pub fn reduce(
         &self,
         store: &str,

@@ -76,8 +76,8 @@ impl<K: Data, V: Data> GroupedTable<K, V> {
         self.aggregated(store, None)
     }
 
-    /// The first value of each group, and what `add` makes of it and each later one that enters, and
-    /// `subtract` of each that leaves.
+    /// The first value of each group, and what `add` makes of it and each later one that enters,
+    /// and `subtract` of each that leaves.
     ///
     /// ```
     /// use weir::{Topology, testing::Driver};

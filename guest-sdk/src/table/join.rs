@@ -41,8 +41,8 @@ impl<K: Data, V: Data> Table<K, V> {
         self.join_table(other, JoinKind::Inner, combine::<V, V2, R>(join))
     }
 
-    /// As [`join`](Table::join), with all keys of this table, whether the other has them or not. What
-    /// was there before is known, so nothing is sent for a delete of nothing.
+    /// As [`join`](Table::join), with all keys of this table, whether the other has them or not.
+    /// What was there before is known, so nothing is sent for a delete of nothing.
     ///
     /// ```
     /// use weir::{Topology, testing::Driver};

@@ -32,9 +32,9 @@ pub fn row_by_row(case: &Case, subject: Subject) -> Result<(), String> {
     stores(&driver, case)
 }
 
-/// All rows at once, taken in batches of up to `rows`: what every output topic has then. The size of
-/// batches must not change it. (Behind an internal topic rows may stand in another order than in the
-/// steps, where each row was waited for.)
+/// All rows at once, taken in batches of up to `rows`: what every output topic has then. The size
+/// of batches must not change it. (Behind an internal topic rows may stand in another order than in
+/// the steps, where each row was waited for.)
 pub fn all_at_once(case: &Case, subject: Subject, rows: usize) -> Result<Outputs, String> {
     let mut driver = driver(subject, rows, 1)?;
     for step in case.steps() {

@@ -6,7 +6,7 @@
 //! decides its requests again.
 
 use std::collections::HashSet;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use weir_core::record::Batch;
 use weir_core::store::StoreId;

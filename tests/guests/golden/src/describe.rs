@@ -1,11 +1,13 @@
 //! The case's topology in the contract's words.
 
+use weir_core::functions::FunctionId;
 use weir_core::topology::description as engine;
 
 use crate::guest::bindings::weir::service::topology::{
-    Aggregate, Aggregator, Clock, Description, Edge, Emit, GlobalTableJoin, JoinKind, Node,
-    Operator, Process, Repartition, Schedule, Store, StreamJoin, Table, TableJoin, Transform,
-    Window,
+    Aggregate, Aggregator, Clock, Description, Edge, Emit, ForeignKeyJoin, GlobalTable,
+    GlobalTableJoin, JoinKind, Node, Operator, Process, Repartition, Schedule, Store, StreamJoin,
+    Suppress, Table, TableAggregate, TableGroupBy, TableJoin, TableMap, TableTableJoin, TimeLimit,
+    Transform, Until, Window,
 };
 
 pub(crate) fn description(description: engine::Description) -> Description {
@@ -28,13 +30,59 @@ fn node(node: engine::Node) -> Node {
     }
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one arm an operator, none with a thought in it"
+)]
 fn operator(operator: engine::Operator) -> Operator {
     use engine::Operator as From;
     match operator {
         From::Source { topic } => Operator::Source(topic),
-        From::Table { topic, store } => Operator::Table(Table { topic, store }),
-        From::GlobalTable { topic, store } => Operator::GlobalTable(Table { topic, store }),
+        From::Table {
+            topic,
+            store,
+            history,
+        } => Operator::Table(Table {
+            topic,
+            store,
+            history,
+        }),
+        From::GlobalTable { topic, store } => Operator::GlobalTable(GlobalTable { topic, store }),
         From::ToTable { store } => Operator::ToTable(store),
+        From::TableFilter { function, store } => Operator::TableFilter(table_map(function, store)),
+        From::TableMapValues { function, store } => {
+            Operator::TableMapValues(table_map(function, store))
+        }
+        From::TableGroupBy { function } => Operator::TableGroupBy(TableGroupBy {
+            function: function.0,
+        }),
+        From::TableAggregate {
+            aggregator: of,
+            store,
+        } => Operator::TableAggregate(TableAggregate {
+            aggregator: aggregator(of),
+            store,
+        }),
+        From::TableTableJoin {
+            kind: of,
+            function,
+            store,
+        } => Operator::TableTableJoin(TableTableJoin {
+            kind: kind(of),
+            function: function.0,
+            store,
+        }),
+        From::ForeignKeyJoin {
+            kind: of,
+            function,
+            foreign_key,
+            store,
+        } => Operator::ForeignKeyJoin(ForeignKeyJoin {
+            kind: kind(of),
+            function: function.0,
+            foreign_key: foreign_key.0,
+            store,
+        }),
         From::Transform {
             function,
             ports,
@@ -51,16 +99,13 @@ fn operator(operator: engine::Operator) -> Operator {
             Operator::Repartition(Repartition { name, partitions })
         }
         From::Aggregate {
-            aggregator,
+            aggregator: of,
             store,
             window: windows,
             emit,
             skip_null_values,
         } => Operator::Aggregate(Aggregate {
-            aggregator: match aggregator {
-                engine::Aggregator::Count => Aggregator::Count,
-                engine::Aggregator::Function(function) => Aggregator::Function(function.0),
-            },
+            aggregator: aggregator(of),
             store,
             window: windows.map(window),
             emit: match emit {
@@ -69,9 +114,23 @@ fn operator(operator: engine::Operator) -> Operator {
             },
             skip_null_values,
         }),
-        From::StreamTableJoin { kind: of, function } => Operator::StreamTableJoin(TableJoin {
+        From::Suppress { store, until } => Operator::Suppress(Suppress {
+            store,
+            until: match until {
+                engine::Until::WindowCloses => Until::WindowCloses,
+                engine::Until::TimeLimit { limit, max_rows } => {
+                    Until::TimeLimit(TimeLimit { limit, max_rows })
+                }
+            },
+        }),
+        From::StreamTableJoin {
+            kind: of,
+            function,
+            grace,
+        } => Operator::StreamTableJoin(TableJoin {
             kind: kind(of),
             function: function.0,
+            grace,
         }),
         From::GlobalTableJoin {
             kind: of,
@@ -102,6 +161,20 @@ fn operator(operator: engine::Operator) -> Operator {
         }),
         From::Sink { topic } => Operator::Sink(topic),
         other => panic!("no case has it: {other:?}"),
+    }
+}
+
+fn aggregator(aggregator: engine::Aggregator) -> Aggregator {
+    match aggregator {
+        engine::Aggregator::Count => Aggregator::Count,
+        engine::Aggregator::Function(function) => Aggregator::Function(function.0),
+    }
+}
+
+fn table_map(function: FunctionId, store: Option<String>) -> TableMap {
+    TableMap {
+        function: function.0,
+        store,
     }
 }
 
