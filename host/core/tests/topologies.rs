@@ -344,7 +344,28 @@ fn mistakes_of_windows_and_of_what_waits_for_them_are_told_too() {
         &[itself],
         aggregate("circle", None, Emit::OnUpdate),
     );
-    expect![[""]].assert_eq(&mistakes(&t.description));
+    expect![[r#"
+        12 mistakes in the topology:
+        - two stores are called `held`; rename one
+        - node `slide`: the window's size is -1 ms; it must be between 0 and
+            1000000000000
+        - node `slide`: the window's grace is -2 ms; it must be between 0 and
+            1000000000000
+        - node `gaps`: the window's advance 11 ms exceeds its size 10 ms; windows must
+            not leave gaps: make it the size or less
+        - node `both`: the session's gap is 0 ms; it must be between 1 and 1000000000000
+        - node `both` sends when its windows close, but has several inputs; each input of
+            a cogroup has its own time, so no window closes for all: send updates
+        - node `plain` sends when its windows close, but has none; give it windows, or
+            send updates
+        - node `no-windows` waits until windows close, but the table above has none; put
+            it below a windowed aggregate, or give it a time limit
+        - node `no-table` is an operator of tables, but `in` is none; make a table of it
+            (`table`, `to-table` or an aggregate)
+        - node `no-table`: the time limit is -1 ms; it must be between 0 and
+            1000000000000
+        - node `no-table` may hold back 0 rows; allow at least 1, or leave it open
+        - node `circle` reads itself; rows that come back to a node go through a topic"#]].assert_eq(&mistakes(&t.description));
 }
 
 #[test]
@@ -356,7 +377,9 @@ fn a_cogroup_reads_topics_of_as_many_partitions_each() {
     let error = topology
         .plan(&topics(&[("one", 2), ("two", 3)]))
         .unwrap_err();
-    expect![[""]].assert_eq(&folded(&error.to_string()));
+    expect![[r#"
+        topics `one` (2 partitions) and `two` (3 partitions) are joined, so they need the
+            same number of partitions; give them the same number, or repartition one"#]].assert_eq(&folded(&error.to_string()));
     let mut t = Sketch::default();
     let [one, two] = ["one", "two"].map(|topic| t.node(topic, &[], source(topic)));
     let rekeyed = t.node("rekeyed", &[one], rekey());
