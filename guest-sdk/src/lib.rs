@@ -82,5 +82,5 @@ pub use stream::{
     TimeWindows, WindowedCogroup, WindowedGroup, Windows,
 };
 pub use suppress::Suppressed;
-pub use table::{GlobalTable, Table};
+pub use table::{GlobalTable, GroupedTable, Table};
 pub use topology::Topology;

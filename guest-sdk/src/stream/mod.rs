@@ -6,7 +6,7 @@
 
 mod chain;
 mod cogroup;
-mod join;
+pub(crate) mod join;
 mod keyed;
 mod sink;
 mod windows;

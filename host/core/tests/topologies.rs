@@ -365,7 +365,8 @@ fn mistakes_of_windows_and_of_what_waits_for_them_are_told_too() {
         - node `no-table`: the time limit is -1 ms; it must be between 0 and
             1000000000000
         - node `no-table` may hold back 0 rows; allow at least 1, or leave it open
-        - node `circle` reads itself; rows that come back to a node go through a topic"#]].assert_eq(&mistakes(&t.description));
+        - node `circle` reads itself; rows that come back to a node go through a topic"#]]
+    .assert_eq(&mistakes(&t.description));
 }
 
 #[test]
@@ -379,7 +380,8 @@ fn a_cogroup_reads_topics_of_as_many_partitions_each() {
         .unwrap_err();
     expect![[r#"
         topics `one` (2 partitions) and `two` (3 partitions) are joined, so they need the
-            same number of partitions; give them the same number, or repartition one"#]].assert_eq(&folded(&error.to_string()));
+            same number of partitions; give them the same number, or repartition one"#]]
+    .assert_eq(&folded(&error.to_string()));
     let mut t = Sketch::default();
     let [one, two] = ["one", "two"].map(|topic| t.node(topic, &[], source(topic)));
     let rekeyed = t.node("rekeyed", &[one], rekey());

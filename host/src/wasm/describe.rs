@@ -33,14 +33,20 @@ fn operator(operator: wit::Operator) -> Operator {
         wit::Operator::Source(topic) => Operator::Source { topic },
         wit::Operator::Table(table) => Operator::Table {
             topic: table.topic,
-            store: Some(table.store),
-            history: None,
+            store: table.store,
+            history: table.history,
         },
         wit::Operator::GlobalTable(table) => Operator::GlobalTable {
             topic: table.topic,
             store: table.store,
         },
-        wit::Operator::ToTable(store) => Operator::ToTable { store: Some(store) },
+        wit::Operator::ToTable(store) => Operator::ToTable { store },
+        wit::Operator::TableFilter(_)
+        | wit::Operator::TableMapValues(_)
+        | wit::Operator::TableGroupBy(_)
+        | wit::Operator::TableAggregate(_)
+        | wit::Operator::TableTableJoin(_)
+        | wit::Operator::ForeignKeyJoin(_) => table_operator(operator),
         wit::Operator::Transform(transform) => Operator::Transform {
             function: FunctionId(transform.function),
             ports: transform.ports,
@@ -53,10 +59,7 @@ fn operator(operator: wit::Operator) -> Operator {
             partitions: repartition.partitions,
         },
         wit::Operator::Aggregate(aggregate) => Operator::Aggregate {
-            aggregator: match aggregate.aggregator {
-                wit::Aggregator::Count => Aggregator::Count,
-                wit::Aggregator::Function(function) => Aggregator::Function(FunctionId(function)),
-            },
+            aggregator: aggregator(aggregate.aggregator),
             store: aggregate.store,
             window: aggregate.window.map(window),
             emit: match aggregate.emit {
@@ -77,7 +80,7 @@ fn operator(operator: wit::Operator) -> Operator {
         wit::Operator::StreamTableJoin(join) => Operator::StreamTableJoin {
             kind: kind(join.kind),
             function: FunctionId(join.function),
-            grace: None,
+            grace: join.grace,
         },
         wit::Operator::GlobalTableJoin(join) => Operator::GlobalTableJoin {
             kind: kind(join.kind),
@@ -95,6 +98,46 @@ fn operator(operator: wit::Operator) -> Operator {
             schedules: process.schedules.into_iter().map(schedule).collect(),
         },
         wit::Operator::Sink(topic) => Operator::Sink { topic },
+    }
+}
+
+/// The operators of tables.
+fn table_operator(operator: wit::Operator) -> Operator {
+    match operator {
+        wit::Operator::TableFilter(filter) => Operator::TableFilter {
+            function: FunctionId(filter.function),
+            store: filter.store,
+        },
+        wit::Operator::TableMapValues(map) => Operator::TableMapValues {
+            function: FunctionId(map.function),
+            store: map.store,
+        },
+        wit::Operator::TableGroupBy(group_by) => Operator::TableGroupBy {
+            function: FunctionId(group_by.function),
+        },
+        wit::Operator::TableAggregate(aggregate) => Operator::TableAggregate {
+            aggregator: aggregator(aggregate.aggregator),
+            store: aggregate.store,
+        },
+        wit::Operator::TableTableJoin(join) => Operator::TableTableJoin {
+            kind: kind(join.kind),
+            function: FunctionId(join.function),
+            store: join.store,
+        },
+        wit::Operator::ForeignKeyJoin(join) => Operator::ForeignKeyJoin {
+            kind: kind(join.kind),
+            function: FunctionId(join.function),
+            foreign_key: FunctionId(join.foreign_key),
+            store: join.store,
+        },
+        _ => unreachable!("only operators of tables come here"),
+    }
+}
+
+fn aggregator(aggregator: wit::Aggregator) -> Aggregator {
+    match aggregator {
+        wit::Aggregator::Count => Aggregator::Count,
+        wit::Aggregator::Function(function) => Aggregator::Function(FunctionId(function)),
     }
 }
 

@@ -259,7 +259,8 @@ fn description() -> Description {
     };
     let table = |topic: &str| Table {
         topic: topic.to_owned(),
-        store: format!("{topic}-store"),
+        store: Some(format!("{topic}-store")),
+        history: None,
     };
     let nodes = vec![
         node("in", &[], Operator::Source("in".to_owned())),
@@ -280,6 +281,7 @@ fn description() -> Description {
             Operator::StreamTableJoin(TableJoin {
                 kind: JoinKind::Left,
                 function: 0,
+                grace: None,
             }),
         ),
         node(
