@@ -125,6 +125,12 @@ fn inputs(description: &Description, position: usize, node: &Node, errors: &mut 
             ));
             continue;
         };
+        if edge.node as usize == position {
+            errors.push(format!(
+                "node `{name}` reads itself; rows that come back to a node go through a topic"
+            ));
+            continue;
+        }
         if edge.node as usize >= position {
             let mend = "declare inputs before their readers";
             errors.push(format!(

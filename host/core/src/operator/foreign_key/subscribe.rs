@@ -25,6 +25,9 @@ pub(in crate::operator) struct Subscribe {
     pub(in crate::operator) results: Option<StoreId>,
 }
 
+/// An instruction, and the foreign key that it goes to.
+type Told<'a> = (Instruction, Option<&'a [u8]>);
+
 /// A left row's old and new foreign key, as a change goes from one to the other.
 struct Move<'a> {
     old: Option<&'a [u8]>,
@@ -94,7 +97,7 @@ pub(in crate::operator) fn run(
 
 impl<'a> Move<'a> {
     /// What the right side is told, first at the old foreign key, then at the new one.
-    fn instructions(&self, kind: JoinKind) -> [Option<(Instruction, Option<&'a [u8]>)>; 2] {
+    fn instructions(&self, kind: JoinKind) -> [Option<Told<'a>>; 2] {
         let moved = self.old.is_some() && self.old != self.new;
         let at_new = |instruction| Some((instruction, self.new));
         if kind != JoinKind::Inner {

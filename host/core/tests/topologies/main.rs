@@ -1,7 +1,9 @@
 //! Topologies as people meet them: their text, their mistakes, their plans.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "../support/mod.rs"]
 mod support;
+mod tables;
 
 use std::collections::BTreeMap;
 
@@ -407,8 +409,7 @@ fn mistakes_of_windows_and_of_what_waits_for_them_are_told_too() {
         - node `no-table`: the time limit is -1 ms; it must be between 0 and
             1000000000000
         - node `no-table` may hold back 0 rows; allow at least 1, or leave it open
-        - node `circle` reads `circle`, which is declared after it; declare inputs before
-            their readers"#]]
+        - node `circle` reads itself; rows that come back to a node go through a topic"#]]
     .assert_eq(&mistakes(&t.description));
 }
 
