@@ -321,6 +321,68 @@ impl Expansion<'_> {
         }
     }
 
+    fn suppress(&self, node: &description::Node) -> Operation {
+        let Operator::Suppress { store, until } = &node.operator else {
+            unreachable!("only a suppress comes here");
+        };
+        let windows = || self.description.windows_of(node);
+        Operation::Suppress {
+            store: self.store(store),
+            until: match *until {
+                description::Until::WindowCloses => {
+                    Until::WindowCloses(windows().expect("its windows were checked"))
+                }
+                description::Until::TimeLimit { limit, max_rows } => {
+                    Until::TimeLimit { limit, max_rows }
+                }
+            },
+        }
+    }
+
+    fn stream_join(&self, node: &description::Node) -> Operation {
+        match node.operator.clone() {
+            Operator::StreamTableJoin {
+                kind,
+                function,
+                grace,
+            } => {
+                let table = self.made[node.inputs[1].node as usize];
+                Operation::StreamTableJoin {
+                    kind,
+                    function,
+                    table,
+                    view: self.view(table),
+                    buffer: grace.map(|grace| (grace, self.store(&buffer_store(&node.name)))),
+                }
+            }
+            Operator::GlobalTableJoin {
+                kind,
+                function,
+                key,
+            } => {
+                let table = self.made[node.inputs[1].node as usize];
+                let store = self.nodes[table.0 as usize].operation.writes()[0];
+                Operation::GlobalTableJoin {
+                    kind,
+                    function,
+                    key,
+                    table,
+                    store,
+                }
+            }
+            Operator::StreamStreamJoin(join) => Operation::StreamStreamJoin {
+                kind: join.kind,
+                function: join.function,
+                before: join.before,
+                after: join.after,
+                grace: join.grace,
+                left: self.store(&join.left_store),
+                right: self.store(&join.right_store),
+            },
+            _ => unreachable!("only joins of streams come here"),
+        }
+    }
+
     fn operation(&self, node: &description::Node) -> Operation {
         match node.operator.clone() {
             Operator::Source { topic } => Operation::Source { topic },
@@ -373,57 +435,10 @@ impl Expansion<'_> {
                 emit,
                 skip_null_values,
             },
-            Operator::Suppress { store, until } => Operation::Suppress {
-                store: self.store(&store),
-                until: match until {
-                    description::Until::WindowCloses => Until::WindowCloses(
-                        self.description
-                            .windows_of(node)
-                            .expect("its windows were checked"),
-                    ),
-                    description::Until::TimeLimit { limit, max_rows } => {
-                        Until::TimeLimit { limit, max_rows }
-                    }
-                },
-            },
-            Operator::StreamTableJoin {
-                kind,
-                function,
-                grace,
-            } => {
-                let table = self.made[node.inputs[1].node as usize];
-                Operation::StreamTableJoin {
-                    kind,
-                    function,
-                    table,
-                    view: self.view(table),
-                    buffer: grace.map(|grace| (grace, self.store(&buffer_store(&node.name)))),
-                }
-            }
-            Operator::GlobalTableJoin {
-                kind,
-                function,
-                key,
-            } => {
-                let table = self.made[node.inputs[1].node as usize];
-                let store = self.nodes[table.0 as usize].operation.writes()[0];
-                Operation::GlobalTableJoin {
-                    kind,
-                    function,
-                    key,
-                    table,
-                    store,
-                }
-            }
-            Operator::StreamStreamJoin(join) => Operation::StreamStreamJoin {
-                kind: join.kind,
-                function: join.function,
-                before: join.before,
-                after: join.after,
-                grace: join.grace,
-                left: self.store(&join.left_store),
-                right: self.store(&join.right_store),
-            },
+            Operator::Suppress { .. } => self.suppress(node),
+            Operator::StreamTableJoin { .. }
+            | Operator::GlobalTableJoin { .. }
+            | Operator::StreamStreamJoin(_) => self.stream_join(node),
             Operator::Update { function, store } => Operation::Update {
                 function,
                 store: self.store(&store),
