@@ -180,9 +180,18 @@ fn run_table(
             };
             table_table_join::run(pass, node, &join, (&rows, olds.as_ref(), inputs), places)
         }
-        Operation::Subscribe { kind, foreign_key } => {
-            let (keys, changes) = ((*kind, *foreign_key), (&rows, olds.as_ref()));
-            foreign_key::subscribe::run(pass, node, keys, changes, places)
+        Operation::Subscribe {
+            kind,
+            foreign_key,
+            results,
+        } => {
+            let subscribe = foreign_key::subscribe::Subscribe {
+                kind: *kind,
+                foreign_key: *foreign_key,
+                results: *results,
+            };
+            let changes = (&rows, olds.as_ref());
+            foreign_key::subscribe::run(pass, node, &subscribe, changes, places)
         }
         Operation::Subscriptions { store, right } => {
             let arrived = (&rows, inputs);

@@ -2,7 +2,7 @@
 
 use super::check::{check, own_stores};
 use super::cut::cut;
-use super::description::{self, Description, Operator};
+use super::description::{self, Description, JoinKind, Operator};
 use super::errors::Errors;
 use super::repartition::expand;
 use super::route::compile_routes;
@@ -126,11 +126,15 @@ fn stores(service: &str, description: &Description, tables: &Tables) -> Vec<Stor
 /// The stores that a node makes without being told a name.
 fn unnamed_stores(node: &description::Node, needs_store: bool) -> Vec<String> {
     let mut names = Vec::new();
-    if let Operator::Table { store: None, .. }
-    | Operator::ToTable { store: None }
-    | Operator::ForeignKeyJoin { store: None, .. } = node.operator
-        && needs_store
-    {
+    let needs_store = match node.operator {
+        Operator::Table { store: None, .. } | Operator::ToTable { store: None } => needs_store,
+        // An inner join looks whether it has a result, when the left row changes.
+        Operator::ForeignKeyJoin {
+            store: None, kind, ..
+        } => needs_store || kind == JoinKind::Inner,
+        _ => false,
+    };
+    if needs_store {
         names.push(unnamed_store(&node.name));
     }
     match node.operator {

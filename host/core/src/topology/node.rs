@@ -87,6 +87,8 @@ pub enum Operation {
     Subscribe {
         kind: JoinKind,
         foreign_key: FunctionId,
+        /// The join's, where it must know whether there is one: where it is inner.
+        results: Option<StoreId>,
     },
     /// Inputs: subscriptions, the right table; what is sent answers subscriptions.
     Subscriptions { store: StoreId, right: View },
@@ -196,7 +198,11 @@ impl Operation {
     pub fn touches(&self) -> Vec<StoreId> {
         let mut stores = self.writes();
         match self {
-            Operation::GlobalTableJoin { store, .. } => stores.push(*store),
+            Operation::GlobalTableJoin { store, .. }
+            | Operation::Subscribe {
+                results: Some(store),
+                ..
+            } => stores.push(*store),
             Operation::StreamTableJoin { view, .. }
             | Operation::Subscriptions { right: view, .. }
             | Operation::ForeignKeyJoin { left: view, .. } => view.stores(&mut stores),

@@ -239,9 +239,11 @@ impl Expansion<'_> {
         };
         let name = &node.name;
         let [left, right] = [0, 1].map(|side| self.input(node.inputs[side]));
+        let results = self.table_store(node, store.as_deref());
         let subscribe = Operation::Subscribe {
             kind: *kind,
             foreign_key: *foreign_key,
+            results: results.filter(|_| *kind == JoinKind::Inner),
         };
         let subscribe = self.push(format!("{name}-subscribe"), vec![left], subscribe, true);
         let subscribe = Input {
@@ -273,7 +275,7 @@ impl Expansion<'_> {
             function: *function,
             table: left.node,
             left: self.view(left.node),
-            store: self.table_store(node, store.as_deref()),
+            store: results,
         };
         let answered = Input {
             node: answered,
