@@ -26,6 +26,9 @@ pub struct Versions {
     history_ms: i64,
 }
 
+/// Key, value, timestamp.
+pub type Latest = (Vec<u8>, Vec<u8>, i64);
+
 /// Timestamp and value; `None`: a tombstone.
 type Version = (i64, Option<Vec<u8>>);
 
@@ -87,7 +90,7 @@ impl Versions {
 
     /// The latest version of each key whose latest is no tombstone: key, value, timestamp, in the
     /// order of keys.
-    pub fn latest(&self, overlay: &mut Overlay) -> Result<Vec<(Vec<u8>, Vec<u8>, i64)>, Error> {
+    pub fn latest(&self, overlay: &mut Overlay) -> Result<Vec<Latest>, Error> {
         let mut latest: Vec<(Vec<u8>, Option<Vec<u8>>, i64)> = Vec::new();
         let mut corrupted = false;
         let range = KeyRange {
