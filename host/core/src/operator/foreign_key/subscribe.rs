@@ -95,6 +95,9 @@ pub(in crate::operator) fn run(
     Ok(emitted)
 }
 
+/// An instruction, and the foreign key that it is sent to.
+type Told<'a> = (Instruction, Option<&'a [u8]>);
+
 impl<'a> Move<'a> {
     /// What the right side is told, first at the old foreign key, then at the new one.
     fn instructions(&self, kind: JoinKind) -> [Option<Told<'a>>; 2] {
