@@ -1,7 +1,7 @@
 //! The left side of a foreign-key join: changes of the left table become subscriptions.
 //!
-//! Whatever the changes, and however late answers to former values come, a left row whose join has
-//! a result gets an answer to its present value.
+//! Whatever the changes, and however late answers to former values come, a left row whose join has a
+//! result gets an answer to its present value.
 
 use crate::functions::FunctionId;
 use crate::record::{Batch, Column};
@@ -94,9 +94,6 @@ pub(in crate::operator) fn run(
     }
     Ok(emitted)
 }
-
-/// An instruction, and the foreign key that it is sent to.
-type Told<'a> = (Instruction, Option<&'a [u8]>);
 
 impl<'a> Move<'a> {
     /// What the right side is told, first at the old foreign key, then at the new one.
