@@ -423,8 +423,9 @@ fn a_cogroup_reads_topics_of_as_many_partitions_each() {
         .plan(&topics(&[("one", 2), ("two", 3)]))
         .unwrap_err();
     expect![[r#"
-        topics `one` (2 partitions) and `two` (3 partitions) are joined, so they need the
-            same number of partitions; give them the same number, or repartition one"#]]
+        topics `one` (2 partitions) and `two` (3 partitions) meet in store `both`, so
+            they need the same number of partitions; give them the same number, or
+            repartition one"#]]
     .assert_eq(&folded(&error.to_string()));
     let mut t = Sketch::default();
     let [one, two] = ["one", "two"].map(|topic| t.node(topic, &[], source(topic)));
