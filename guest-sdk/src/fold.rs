@@ -9,70 +9,111 @@ use crate::format::{self, Data};
 use crate::function::Reject;
 
 const ADD: u8 = 0;
+const SUBTRACT: u8 = 1;
 const MERGE: u8 = 2;
 const NO_STATE: u32 = u32::MAX;
 
-/// A fold of an initial state and an aggregator.
-pub(crate) fn aggregator<V: Data, A: Data>(
+/// Adds a row's value, still bytes, to a state.
+pub(crate) type Adder<A> = Box<dyn Fn(&mut A, Option<&[u8]>) -> Result<(), Reject>>;
+
+/// The adder of an author's closure.
+pub(crate) fn adder<V: Data, A: 'static>(add: impl Fn(&mut A, &V) + 'static) -> Adder<A> {
+    Box::new(move |state, value| {
+        add(state, &format::decode_value(value)?);
+        Ok(())
+    })
+}
+
+/// A fold of an initial state and an adder for each input.
+pub(crate) fn aggregator<A: Data>(
     initial: impl Fn() -> A + 'static,
-    add: impl Fn(&mut A, &V) + 'static,
+    adders: Vec<Adder<A>>,
 ) -> impl Fn(&Batch, &Steps, &Column) -> Folded {
     move |input, steps, states| {
-        run(
-            input,
-            steps,
-            states,
-            |state, value: Option<&[u8]>| {
-                let mut state = state.unwrap_or_else(&initial);
-                add(&mut state, &format::decode_value(value)?);
-                Ok(state)
-            },
-            None,
-        )
+        let add = |state, from, value: Option<&[u8]>| add_to(&adders, &initial, state, from, value);
+        run(input, steps, states, (add, None), None)
+    }
+}
+
+/// A fold of a grouped table: values enter states and leave them again.
+pub(crate) fn table_aggregator<V: Data, A: Data>(
+    initial: impl Fn() -> A + 'static,
+    add: impl Fn(&mut A, &V) + 'static,
+    subtract: impl Fn(&mut A, &V) + 'static,
+) -> impl Fn(&Batch, &Steps, &Column) -> Folded {
+    move |input, steps, states| {
+        let add = |state: Option<A>, _, value: Option<&[u8]>| {
+            let mut state = state.unwrap_or_else(&initial);
+            add(&mut state, &format::decode_value(value)?);
+            Ok(state)
+        };
+        let subtract = |mut state, value: Option<&[u8]>| {
+            subtract(&mut state, &format::decode_value(value)?);
+            Ok(state)
+        };
+        run(input, steps, states, (add, Some(&subtract)), None)
+    }
+}
+
+/// A fold of a grouped table's values alone.
+pub(crate) fn table_reducer<V: Data>(
+    add: impl Fn(V, &V) -> V + 'static,
+    subtract: impl Fn(V, &V) -> V + 'static,
+) -> impl Fn(&Batch, &Steps, &Column) -> Folded {
+    move |input, steps, states| {
+        let add = |state, _, value: Option<&[u8]>| {
+            let value = format::decode_value(value)?;
+            Ok(match state {
+                None => value,
+                Some(state) => add(state, &value),
+            })
+        };
+        let subtract = |state, value: Option<&[u8]>| -> Result<V, Reject> {
+            Ok(subtract(state, &format::decode_value(value)?))
+        };
+        run(input, steps, states, (add, Some(&subtract)), None)
     }
 }
 
 /// A fold whose states may be merged.
-pub(crate) fn sessions<V: Data, A: Data>(
+pub(crate) fn sessions<A: Data>(
     initial: impl Fn() -> A + 'static,
-    add: impl Fn(&mut A, &V) + 'static,
+    adders: Vec<Adder<A>>,
     merge: impl Fn(A, A) -> A + 'static,
 ) -> impl Fn(&Batch, &Steps, &Column) -> Folded {
     move |input, steps, states| {
+        let add = |state, from, value: Option<&[u8]>| add_to(&adders, &initial, state, from, value);
         let merge = |left: Option<A>, right| merge(left.unwrap_or_else(&initial), right);
-        run(
-            input,
-            steps,
-            states,
-            |state, value: Option<&[u8]>| {
-                let mut state = state.unwrap_or_else(&initial);
-                add(&mut state, &format::decode_value(value)?);
-                Ok(state)
-            },
-            Some(&merge),
-        )
+        run(input, steps, states, (add, None), Some(&merge))
     }
 }
 
-/// A fold of values alone.
+/// A fold of values alone, which also merges them.
 pub(crate) fn reducer<V: Data>(
     reduce: impl Fn(V, &V) -> V + 'static,
 ) -> impl Fn(&Batch, &Steps, &Column) -> Folded {
     move |input, steps, states| {
-        run(
-            input,
-            steps,
-            states,
-            |state, value: Option<&[u8]>| {
-                let value = format::decode_value(value)?;
-                Ok(match state {
-                    None => value,
-                    Some(state) => reduce(state, &value),
-                })
-            },
-            None,
-        )
+        let reduced = |state, later| match state {
+            None => later,
+            Some(state) => reduce(state, &later),
+        };
+        let add = |state, _, value: Option<&[u8]>| Ok(reduced(state, format::decode_value(value)?));
+        run(input, steps, states, (add, None), Some(&reduced))
     }
+}
+
+fn add_to<A>(
+    adders: &[Adder<A>],
+    initial: &impl Fn() -> A,
+    state: Option<A>,
+    from: u32,
+    value: Option<&[u8]>,
+) -> Result<A, Reject> {
+    let adder = adders.get(from as usize);
+    let adder = adder.ok_or_else(|| Reject(format!("no input {from} in this aggregate")))?;
+    let mut state = state.unwrap_or_else(initial);
+    adder(&mut state, value)?;
+    Ok(state)
 }
 
 /// The states so far: as values where they are still at hand, and as bytes.
@@ -107,13 +148,17 @@ impl<A: Data> States<'_, A> {
     }
 }
 
+type Subtract<'s, A> = &'s dyn Fn(A, Option<&[u8]>) -> Result<A, Reject>;
 type Merge<'m, A> = &'m dyn Fn(Option<A>, A) -> A;
 
 fn run<A: Data>(
     input: &Batch,
     steps: &Steps,
     states: &Column,
-    add: impl Fn(Option<A>, Option<&[u8]>) -> Result<A, Reject>,
+    (add, subtract): (
+        impl Fn(Option<A>, u32, Option<&[u8]>) -> Result<A, Reject>,
+        Option<Subtract<'_, A>>,
+    ),
     merge: Option<Merge<'_, A>>,
 ) -> Folded {
     let rows = BatchRows::of(input);
@@ -127,13 +172,18 @@ fn run<A: Data>(
         let row = steps.rows[step];
         let made = (|| {
             let left = states.take(steps.left[step])?;
-            match (kind, merge) {
-                (ADD, _) => add(left, rows.get(row as usize).value),
-                (MERGE, Some(merge)) => match states.take(steps.right[step])? {
+            let value = rows.get(row as usize).value;
+            match (kind, subtract, merge) {
+                (ADD, ..) => add(left, steps.right[step], value),
+                (SUBTRACT, Some(subtract), _) => match left {
+                    Some(left) => subtract(left, value),
+                    None => Err(Reject("nothing to subtract from".to_owned())),
+                },
+                (MERGE, _, Some(merge)) => match states.take(steps.right[step])? {
                     Some(right) => Ok(merge(left, right)),
                     None => Err(Reject("a session without a state".to_owned())),
                 },
-                (other, _) => Err(Reject(format!("no step {other} in this aggregate"))),
+                (other, ..) => Err(Reject(format!("no step {other} in this aggregate"))),
             }
         })();
         let written = made.and_then(|state| {

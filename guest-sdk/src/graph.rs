@@ -122,6 +122,17 @@ impl Graph {
         self.description.routes.push(route);
     }
 
+    /// Gives a table's operator a store of this name. False: it has one already.
+    pub(crate) fn name_store(&mut self, table: Edge, store: &str) -> bool {
+        let named = match &mut self.description.nodes[table.node as usize].operator {
+            Operator::TableFilter(map) | Operator::TableMapValues(map) => &mut map.store,
+            Operator::TableTableJoin(join) => &mut join.store,
+            Operator::ForeignKeyJoin(join) => &mut join.store,
+            _ => return false,
+        };
+        named.replace(store.to_owned()).is_none()
+    }
+
     /// The name of the node that writes an edge, with the port where it has several.
     pub(crate) fn name(&self, edge: Edge) -> String {
         let node = &self.description.nodes[edge.node as usize];

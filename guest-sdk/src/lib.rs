@@ -47,6 +47,7 @@ mod row;
 pub mod serdes;
 mod state;
 mod stream;
+mod suppress;
 mod table;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
@@ -78,7 +79,9 @@ pub use route::{Route, Topic};
 pub use row::Row;
 pub use state::{Store, Stores};
 pub use stream::{
-    Group, JoinWindows, SessionWindows, Sessions, Stream, TimeWindows, WindowedGroup,
+    Cogroup, CogroupSessions, Group, JoinWindows, SessionWindows, Sessions, SlidingWindows, Stream,
+    TimeWindows, WindowedCogroup, WindowedGroup, Windows,
 };
-pub use table::{GlobalTable, Table};
+pub use suppress::Suppressed;
+pub use table::{GlobalTable, GroupedTable, Table};
 pub use topology::Topology;

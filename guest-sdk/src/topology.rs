@@ -2,9 +2,13 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
-use crate::bindings::weir::service::topology::{Operator, Table as TableNode};
+use crate::bindings::weir::service::topology::{
+    GlobalTable as GlobalTableNode, Operator, Table as TableNode,
+};
 use crate::config::Setting;
+use crate::duration::milliseconds;
 use crate::format::{Data, Half};
 use crate::graph::{Graph, Shared};
 use crate::route::{Route, Topic};
@@ -43,9 +47,53 @@ impl Topology {
         if !self.graph.borrow_mut().codecs::<K, V>(topic).are_plain() {
             return self.stream(topic).to_table(store);
         }
+        self.table_node(topic, store, None)
+    }
+
+    /// A topic as a table of versions, kept for `history`: a stream row that is joined with it
+    /// meets the value that was valid at the row's own timestamp. The store has the topic's name.
+    ///
+    /// - **Order**: rows may come late by as much as the history; older ones are passed over.
+    /// - **Nulls**: a tombstone is a version too.
+    /// - **State**: the versions of each key within the history, and the latest one for ever.
+    ///   **Cost**: two look-ups and a seek a row, a look-up and a seek a row that is joined.
+    ///
+    /// Only joins and [`changes`](Table::changes) take such a table, and its topic has no serde of
+    /// its own.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use weir::{Topology, testing::Driver};
+    ///
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     let day = Duration::from_secs(86_400);
+    ///     let rates = t.table_with_history::<String, i64>("rates", day);
+    ///     t.stream::<String, i64>("sales").join(&rates, |sale, rate| sale * rate).to("paid");
+    /// });
+    /// driver.topic("rates").at(10).send("eur".to_owned(), 2_i64);
+    /// driver.topic("rates").at(20).send("eur".to_owned(), 3_i64);
+    /// driver.topic("sales").at(15).send("eur".to_owned(), 7_i64);
+    /// assert_eq!(driver.topic::<String, i64>("paid").read(), [("eur".to_owned(), 14)]);
+    /// ```
+    pub fn table_with_history<K: Data, V: Data>(
+        &mut self,
+        topic: &str,
+        history: Duration,
+    ) -> Table<K, V> {
+        self.without_serde::<K, V>(topic, "a table with history");
+        self.table_node(topic, topic, Some(milliseconds(history)))
+    }
+
+    fn table_node<K: Data, V: Data>(
+        &mut self,
+        topic: &str,
+        store: &str,
+        history: Option<i64>,
+    ) -> Table<K, V> {
         let operator = Operator::Table(TableNode {
             topic: topic.to_owned(),
-            store: store.to_owned(),
+            store: Some(store.to_owned()),
+            history,
         });
         let edge = self
             .graph
@@ -57,21 +105,24 @@ impl Topology {
     /// A topic as a table that every task has the whole of. The store has the topic's name.
     /// Its keys and values are in the format of their types: no serde of its own.
     pub fn global_table<K: Data, V: Data>(&mut self, topic: &str) -> GlobalTable<K, V> {
-        let mut graph = self.graph.borrow_mut();
-        if !graph.codecs::<K, V>(topic).are_plain() {
-            let mistake = format!(
-                "topic `{topic}`: a global table has no serde; write the topic anew in the plain \
-                 format, or join a table"
-            );
-            graph.mistakes.push(mistake);
-        }
-        drop(graph);
-        let operator = Operator::GlobalTable(TableNode {
+        self.without_serde::<K, V>(topic, "a global table");
+        let operator = Operator::GlobalTable(GlobalTableNode {
             topic: topic.to_owned(),
             store: topic.to_owned(),
         });
         let name = format!("{topic}-global");
         GlobalTable::of(self.graph.borrow_mut().node(&name, Vec::new(), operator))
+    }
+
+    /// Refuses a topic that has a serde, where the host reads rows as they lie in it.
+    fn without_serde<K: Data, V: Data>(&mut self, topic: &str, what: &str) {
+        let mut graph = self.graph.borrow_mut();
+        if !graph.codecs::<K, V>(topic).are_plain() {
+            graph.mistakes.push(format!(
+                "topic `{topic}`: {what} has no serde; write the topic anew in the plain format, or \
+                 join a table"
+            ));
+        }
     }
 
     /// The format of a topic's values, if it is not the one of their type; say it before the topic

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use weir::serdes::{Avro, BigEndian, Bytes, Json, Protobuf, Serde, Utf8};
 use weir::testing::Driver;
@@ -309,6 +311,7 @@ fn mistakes_are_told_when_the_service_is_loaded() {
         t.value_serde::<Order>("e", Json);
         t.value_serde::<Order>("e", Protobuf::new());
         t.global_table::<String, Order>("e");
+        t.table_with_history::<String, Order>("e", Duration::from_secs(1));
     });
     let mistakes: Vec<&str> = mistakes.split("; topic ").collect();
     assert!(
@@ -325,6 +328,8 @@ fn mistakes_are_told_when_the_service_is_loaded() {
             "`e`: value: has two serdes; declare one",
             "`e`: a global table has no serde; write the topic anew in the plain format, or join a \
          table",
+            "`e`: a table with history has no serde; write the topic anew in the plain format, or \
+             join a table",
         ]
     );
 }

@@ -228,13 +228,22 @@ fn operator(operator: wire::Operator) -> engine::Operator {
     let function = port::FunctionId;
     match operator {
         wire::Operator::Source(topic) => engine::Operator::Source { topic },
-        wire::Operator::Table(wire::Table { topic, store }) => {
-            engine::Operator::Table { topic, store }
-        }
-        wire::Operator::GlobalTable(wire::Table { topic, store }) => {
-            engine::Operator::GlobalTable { topic, store }
-        }
+        wire::Operator::Table(table) => engine::Operator::Table {
+            topic: table.topic,
+            store: table.store,
+            history: table.history,
+        },
+        wire::Operator::GlobalTable(table) => engine::Operator::GlobalTable {
+            topic: table.topic,
+            store: table.store,
+        },
         wire::Operator::ToTable(store) => engine::Operator::ToTable { store },
+        wire::Operator::TableFilter(_)
+        | wire::Operator::TableMapValues(_)
+        | wire::Operator::TableGroupBy(_)
+        | wire::Operator::TableAggregate(_)
+        | wire::Operator::TableTableJoin(_)
+        | wire::Operator::ForeignKeyJoin(_) => table_operator(operator),
         wire::Operator::Transform(transform) => engine::Operator::Transform {
             function: function(transform.function),
             ports: transform.ports,
@@ -247,9 +256,19 @@ fn operator(operator: wire::Operator) -> engine::Operator {
             partitions: repartition.partitions,
         },
         wire::Operator::Aggregate(node) => aggregate(node),
+        wire::Operator::Suppress(suppress) => engine::Operator::Suppress {
+            store: suppress.store,
+            until: match suppress.until {
+                wire::Until::WindowCloses => engine::Until::WindowCloses,
+                wire::Until::TimeLimit(wire::TimeLimit { limit, max_rows }) => {
+                    engine::Until::TimeLimit { limit, max_rows }
+                }
+            },
+        },
         wire::Operator::StreamTableJoin(join) => engine::Operator::StreamTableJoin {
             kind: join_kind(join.kind),
             function: function(join.function),
+            grace: join.grace,
         },
         wire::Operator::GlobalTableJoin(join) => engine::Operator::GlobalTableJoin {
             kind: join_kind(join.kind),
@@ -270,25 +289,66 @@ fn operator(operator: wire::Operator) -> engine::Operator {
     }
 }
 
-fn aggregate(aggregate: wire::Aggregate) -> engine::Operator {
-    let aggregator = match aggregate.aggregator {
+/// The operators of tables.
+fn table_operator(operator: wire::Operator) -> engine::Operator {
+    match operator {
+        wire::Operator::TableFilter(filter) => engine::Operator::TableFilter {
+            function: port::FunctionId(filter.function),
+            store: filter.store,
+        },
+        wire::Operator::TableMapValues(map) => engine::Operator::TableMapValues {
+            function: port::FunctionId(map.function),
+            store: map.store,
+        },
+        wire::Operator::TableGroupBy(group_by) => engine::Operator::TableGroupBy {
+            function: port::FunctionId(group_by.function),
+        },
+        wire::Operator::TableAggregate(aggregate) => engine::Operator::TableAggregate {
+            aggregator: aggregator(aggregate.aggregator),
+            store: aggregate.store,
+        },
+        wire::Operator::TableTableJoin(join) => engine::Operator::TableTableJoin {
+            kind: join_kind(join.kind),
+            function: port::FunctionId(join.function),
+            store: join.store,
+        },
+        wire::Operator::ForeignKeyJoin(join) => engine::Operator::ForeignKeyJoin {
+            kind: join_kind(join.kind),
+            function: port::FunctionId(join.function),
+            foreign_key: port::FunctionId(join.foreign_key),
+            store: join.store,
+        },
+        _ => unreachable!("only operators of tables come here"),
+    }
+}
+
+fn aggregator(aggregator: wire::Aggregator) -> engine::Aggregator {
+    match aggregator {
         wire::Aggregator::Count => engine::Aggregator::Count,
         wire::Aggregator::Function(function) => {
             engine::Aggregator::Function(port::FunctionId(function))
         }
-    };
+    }
+}
+
+fn aggregate(aggregate: wire::Aggregate) -> engine::Operator {
     let window = aggregate.window.map(|window| match window {
         wire::Window::Hopping((size, advance, grace)) => engine::Window::Hopping {
             size,
             advance,
             grace,
         },
+        wire::Window::Sliding((size, grace)) => engine::Window::Sliding { size, grace },
         wire::Window::Session((gap, grace)) => engine::Window::Session { gap, grace },
     });
     engine::Operator::Aggregate {
-        aggregator,
+        aggregator: aggregator(aggregate.aggregator),
         store: aggregate.store,
         window,
+        emit: match aggregate.emit {
+            wire::Emit::OnUpdate => engine::Emit::OnUpdate,
+            wire::Emit::OnWindowClose => engine::Emit::OnWindowClose,
+        },
         skip_null_values: aggregate.skip_null_values,
     }
 }

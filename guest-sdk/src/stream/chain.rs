@@ -18,8 +18,13 @@ pub(super) type Run<K, V> = dyn Fn(RawRow<'_>, &mut Next<'_, K, V>) -> Result<()
 impl<K: Data, V: Data> Stream<K, V> {
     /// A node of the steps so far.
     pub(super) fn materialise(&self) -> Edge {
+        self.transform(self.function(), 1, self.steps.clone())
+    }
+
+    /// The steps so far as one function.
+    pub(crate) fn function(&self) -> Function {
         let run = Rc::clone(&self.run);
-        let function = Function::Transform(Box::new(move |batch| {
+        Function::Transform(Box::new(move |batch| {
             let rows = BatchRows::of(batch);
             let mut outputs = Outputs::with_rows(rows.len());
             for row in 0..rows.len() {
@@ -34,8 +39,7 @@ impl<K: Data, V: Data> Stream<K, V> {
                 outputs.end(result);
             }
             outputs.finish()
-        }));
-        self.transform(function, 1, self.steps.clone())
+        }))
     }
 
     /// A node of the steps so far and a last one, which says the port that a row leaves by.

@@ -75,7 +75,57 @@ impl<K: Data, V: Data> Stream<K, V> {
         table: &Table<K, V2>,
         join: impl Fn(&V, &V2) -> R + 'static,
     ) -> Stream<K, R> {
-        self.join_table(table, JoinKind::Inner, combine::<V, V2, R>(join))
+        self.join_table(table, JoinKind::Inner, None, combine::<V, V2, R>(join))
+    }
+
+    /// As [`join`](Stream::join) with a [table of versions](crate::Topology::table_with_history),
+    /// but each row first waits until stream time is `grace` past it, so that the table is up to
+    /// its time.
+    ///
+    /// - **Order**: rows leave in the order of timestamp, then key bytes. One that is later than
+    ///   the grace is joined at once.
+    /// - **Timestamps** and headers are the row's own. Time is the stream time of the rows that
+    ///   wait, so the last ones wait until later ones come.
+    /// - **Nulls**: rows without a value, or without a key, go nowhere.
+    /// - **State**: the rows that wait. **Cost**: a look-up and a seek a row, and those of the
+    ///   join.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use weir::{Topology, testing::Driver};
+    ///
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     let rates = t.table_with_history::<String, i64>("rates", Duration::from_secs(60));
+    ///     t.stream::<String, i64>("sales")
+    ///         .join_with_grace(&rates, Duration::from_millis(10), |sale, rate| sale * rate)
+    ///         .to("paid");
+    /// });
+    /// driver.topic("rates").at(1).send("eur".to_owned(), 2_i64);
+    /// driver.topic("sales").at(5).send("eur".to_owned(), 7_i64);
+    /// driver.topic("rates").at(4).send("eur".to_owned(), 3_i64);
+    /// driver.topic("sales").at(15).send("usd".to_owned(), 1_i64);
+    /// assert_eq!(driver.topic::<String, i64>("paid").read(), [("eur".to_owned(), 21)]);
+    /// ```
+    pub fn join_with_grace<V2: Data, R: Data>(
+        &self,
+        table: &Table<K, V2>,
+        grace: Duration,
+        join: impl Fn(&V, &V2) -> R + 'static,
+    ) -> Stream<K, R> {
+        let combine = combine::<V, V2, R>(join);
+        self.join_table(table, JoinKind::Inner, Some(grace), combine)
+    }
+
+    /// As [`left_join`](Stream::left_join), and waits as
+    /// [`join_with_grace`](Stream::join_with_grace) does. A row without a key waits too.
+    pub fn left_join_with_grace<V2: Data, R: Data>(
+        &self,
+        table: &Table<K, V2>,
+        grace: Duration,
+        join: impl Fn(&V, Option<&V2>) -> R + 'static,
+    ) -> Stream<K, R> {
+        let combine = combine_left::<V, V2, R>(join);
+        self.join_table(table, JoinKind::Left, Some(grace), combine)
     }
 
     /// Each row with the table's value of its key, if there is one.
@@ -98,7 +148,7 @@ impl<K: Data, V: Data> Stream<K, V> {
         table: &Table<K, V2>,
         join: impl Fn(&V, Option<&V2>) -> R + 'static,
     ) -> Stream<K, R> {
-        self.join_table(table, JoinKind::Left, combine_left::<V, V2, R>(join))
+        self.join_table(table, JoinKind::Left, None, combine_left::<V, V2, R>(join))
     }
 
     /// Each row with the value that the global table has for the key that `key` makes (`None`:
@@ -218,10 +268,7 @@ impl<K: Data, V: Data> Stream<K, V> {
         windows: JoinWindows,
         join: impl Fn(Option<&V>, Option<&V2>) -> R + 'static,
     ) -> Stream<K, R> {
-        let combine = combiner(move |left, right| {
-            let (left, right) = (side::<V>(left)?, side::<V2>(right)?);
-            Ok(join(left.as_ref(), right.as_ref()))
-        });
+        let combine = combine_outer::<V, V2, R>(join);
         self.join_windows(name, other, windows, JoinKind::Outer, combine)
     }
 
@@ -229,13 +276,17 @@ impl<K: Data, V: Data> Stream<K, V> {
         &self,
         table: &Table<K, V2>,
         kind: JoinKind,
+        grace: Option<Duration>,
         combine: Function,
     ) -> Stream<K, R> {
         let inputs = vec![self.edge(), table.edge()];
         let mut graph = self.graph.borrow_mut();
         let name = format!("{}-join-{}", graph.name(inputs[0]), graph.name(inputs[1]));
-        let function = graph.function(combine);
-        let join = Operator::StreamTableJoin(TableJoin { kind, function });
+        let join = Operator::StreamTableJoin(TableJoin {
+            kind,
+            function: graph.function(combine),
+            grace: grace.map(milliseconds),
+        });
         let edge = graph.node(&name, inputs, join);
         drop(graph);
         Stream::of(&self.graph, edge)
@@ -288,19 +339,33 @@ impl<K: Data, V: Data> Stream<K, V> {
     }
 }
 
-fn combine<V: Data, V2: Data, R: Data>(join: impl Fn(&V, &V2) -> R + 'static) -> Function {
+/// The joiner of an inner join.
+pub(crate) fn combine<V: Data, V2: Data, R: Data>(
+    join: impl Fn(&V, &V2) -> R + 'static,
+) -> Function {
     combiner(move |left, right| {
         let right: V2 = format::decode_value(right).map_err(|error| error.within("right"))?;
         Ok(join(&format::decode_value(left)?, &right))
     })
 }
 
-fn combine_left<V: Data, V2: Data, R: Data>(
+/// The joiner of a left join.
+pub(crate) fn combine_left<V: Data, V2: Data, R: Data>(
     join: impl Fn(&V, Option<&V2>) -> R + 'static,
 ) -> Function {
     combiner(move |left, right| {
         let right = side::<V2>(right).map_err(|error| error.within("right"))?;
         Ok(join(&format::decode_value(left)?, right.as_ref()))
+    })
+}
+
+/// The joiner of an outer join.
+pub(crate) fn combine_outer<V: Data, V2: Data, R: Data>(
+    join: impl Fn(Option<&V>, Option<&V2>) -> R + 'static,
+) -> Function {
+    combiner(move |left, right| {
+        let right = side::<V2>(right).map_err(|error| error.within("right"))?;
+        Ok(join(side::<V>(left)?.as_ref(), right.as_ref()))
     })
 }
 
@@ -339,7 +404,7 @@ fn combiner<R: Data>(
 }
 
 /// The transform that makes the key to look up of each row.
-fn lookup<K: Data, V: Data, GK: Data>(
+pub(crate) fn lookup<K: Data, V: Data, GK: Data>(
     key: impl Fn(crate::Row<'_, K, V>) -> Option<GK> + 'static,
 ) -> Function {
     Function::Transform(Box::new(move |batch| {

@@ -3,80 +3,57 @@
 //! The host plans which state each row makes of which; the aggregator runs here over a whole batch
 //! of such steps, and states stay in memory between them.
 
-use std::time::Duration;
-
-use super::Stream;
-use crate::bindings::weir::service::topology::{Aggregate, Aggregator, Operator, Window};
-use crate::duration::milliseconds;
+use super::{SessionWindows, Stream, Windows};
+use crate::bindings::weir::service::topology::{
+    Aggregate, Aggregator, Edge, Emit, Operator, Window,
+};
 use crate::fold;
 use crate::format::{Data, Session, Windowed};
 use crate::function::Function;
+use crate::graph::Shared;
 use crate::table::Table;
-
-/// Tumbling or hopping windows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimeWindows {
-    size: Duration,
-    advance: Duration,
-    grace: Duration,
-}
-
-impl TimeWindows {
-    /// Windows of this size, one after the other. No grace.
-    pub fn tumbling(size: Duration) -> TimeWindows {
-        TimeWindows::hopping(size, size)
-    }
-
-    /// Windows of this size, a new one each `advance`. No grace.
-    pub fn hopping(size: Duration, advance: Duration) -> TimeWindows {
-        TimeWindows {
-            size,
-            advance,
-            grace: Duration::ZERO,
-        }
-    }
-
-    /// How long after its end a window still takes late rows.
-    pub fn grace(self, grace: Duration) -> TimeWindows {
-        TimeWindows { grace, ..self }
-    }
-}
-
-/// Sessions: rows of a key with no longer gap between them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SessionWindows {
-    gap: Duration,
-    grace: Duration,
-}
-
-impl SessionWindows {
-    /// Sessions that end where no row comes for longer than `gap`. No grace.
-    pub fn gap(gap: Duration) -> SessionWindows {
-        let grace = Duration::ZERO;
-        SessionWindows { gap, grace }
-    }
-
-    /// How long after its end a session still takes late rows.
-    pub fn grace(self, grace: Duration) -> SessionWindows {
-        SessionWindows { grace, ..self }
-    }
-}
 
 /// A stream whose rows are taken together by their key.
 pub struct Group<K, V> {
-    stream: Stream<K, V>,
+    pub(super) stream: Stream<K, V>,
 }
 
-/// The same, in tumbling or hopping windows.
+/// The same, in tumbling, hopping or sliding windows.
+///
+/// - **Order**: the updates of a row follow each other by the start of their windows (sliding: the
+///   windows that hold the row from the latest down, then those that it makes).
+/// - **Timestamps**: the highest of the rows in the window.
+/// - **Nulls**: rows without a key are passed over, and in sliding windows rows without a value,
+///   too. Other windows take them: `V` is an `Option`, or the row is refused. A state that becomes
+///   null deletes its window, and the null is sent.
+/// - **Late rows**: a window takes rows until the operator's own stream time has passed its end and
+///   the grace; what is later is dropped and counted as `late`.
+/// - **State**: a row for each key and window, kept for size and grace (sliding: twice the size and
+///   grace) behind the latest, then deleted by whole segments.
+/// - **Cost**: a look-up and a step of the aggregator for each window of a row: 1 if they tumble,
+///   `size / advance` if they hop, one for each other row of the key that is near if they slide.
 pub struct WindowedGroup<K, V> {
     stream: Stream<K, V>,
-    windows: TimeWindows,
+    window: Window,
+    emit: Emit,
 }
 
 /// The same, in sessions.
+///
+/// - **Order**: a row takes away the sessions that it joins, each with a tombstone, by their end;
+///   then it sends the session made of them and itself.
+/// - **Timestamps**: the end of the session.
+/// - **Nulls**: rows without a key are passed over; null values are taken, so `V` is an `Option`,
+///   or the row is refused.
+/// - **Late rows**: a row is late, and dropped, if the session that it would belong to ended longer
+///   than gap and grace ago; an open session that it touches saves it.
+/// - **State**: a row for each key and session, kept for gap and grace after its end.
+/// - **Cost**: a range read and a step of the aggregator for each row, one of `merge` for each
+///   session that it joins.
 pub struct Sessions<K, V> {
     stream: Stream<K, V>,
-    windows: SessionWindows,
+    window: Window,
+    emit: Emit,
 }
 
 impl<K: Data, V: Data> Stream<K, V> {
@@ -116,14 +93,23 @@ impl<K: Data, V: Data> Stream<K, V> {
     pub fn group_by<K2: Data>(&self, name: &str, key: impl Fn(&V) -> K2 + 'static) -> Group<K2, V> {
         self.rekey(name, key).group()
     }
+}
 
-    fn aggregated<K2: Data, A: Data>(
-        &self,
+/// What the aggregates of streams have in common.
+pub(super) struct Aggregated<'a> {
+    pub(super) graph: &'a Shared,
+    pub(super) inputs: Vec<Edge>,
+    pub(super) window: Option<Window>,
+    pub(super) emit: Emit,
+}
+
+impl Aggregated<'_> {
+    /// The node, and the table that it makes.
+    pub(super) fn table<K: Data, A: Data>(
+        self,
         store: &str,
-        window: Option<Window>,
         function: Option<Function>,
-    ) -> Table<K2, A> {
-        let inputs = vec![self.edge()];
+    ) -> Table<K, A> {
         let mut graph = self.graph.borrow_mut();
         let aggregator = match function {
             None => Aggregator::Count,
@@ -132,16 +118,27 @@ impl<K: Data, V: Data> Stream<K, V> {
         let aggregate = Operator::Aggregate(Aggregate {
             aggregator,
             store: store.to_owned(),
-            window,
-            skip_null_values: window.is_none(),
+            window: self.window,
+            emit: self.emit,
+            skip_null_values: matches!(self.window, None | Some(Window::Sliding(_))),
         });
-        let edge = graph.node(store, inputs, aggregate);
+        let edge = graph.node(store, self.inputs, aggregate);
         drop(graph);
-        Table::of(&self.graph, edge, store)
+        Table::of(self.graph, edge, store)
     }
 }
 
 impl<K: Data, V: Data> Group<K, V> {
+    fn aggregated<A: Data>(&self, store: &str, function: Option<Function>) -> Table<K, A> {
+        let plain = Aggregated {
+            graph: &self.stream.graph,
+            inputs: vec![self.stream.edge()],
+            window: None,
+            emit: Emit::OnUpdate,
+        };
+        plain.table(store, function)
+    }
+
     /// How many rows each key had, in a store of this name. The host counts; no closure is called.
     ///
     /// Every row makes a result, in the order of rows; its time is the highest of the key's
@@ -162,7 +159,7 @@ impl<K: Data, V: Data> Group<K, V> {
     /// assert_eq!(counts, [(1, 9), (2, 9)]);
     /// ```
     pub fn count(&self, store: &str) -> Table<K, i64> {
-        self.stream.aggregated(store, None, None)
+        self.aggregated(store, None)
     }
 
     /// The first value of each key, and what `reduce` makes of it and each later one.
@@ -184,7 +181,7 @@ impl<K: Data, V: Data> Group<K, V> {
     /// ```
     pub fn reduce(&self, store: &str, reduce: impl Fn(V, &V) -> V + 'static) -> Table<K, V> {
         let function = Function::Fold(Box::new(fold::reducer(reduce)));
-        self.stream.aggregated(store, None, Some(function))
+        self.aggregated(store, Some(function))
     }
 
     /// A state for each key: `initial`, and `add` for each row.
@@ -209,35 +206,43 @@ impl<K: Data, V: Data> Group<K, V> {
         initial: impl Fn() -> A + 'static,
         add: impl Fn(&mut A, &V) + 'static,
     ) -> Table<K, A> {
-        let function = Function::Fold(Box::new(fold::aggregator(initial, add)));
-        self.stream.aggregated(store, None, Some(function))
+        let fold = fold::aggregator(initial, vec![fold::adder(add)]);
+        self.aggregated(store, Some(Function::Fold(Box::new(fold))))
     }
 
-    /// Apart in tumbling or hopping windows.
+    /// Apart in windows: [`TimeWindows`](super::TimeWindows), tumbling or hopping, or
+    /// [`SlidingWindows`](super::SlidingWindows).
     ///
-    /// Windows are aligned to the epoch. A row counts in each that holds its time; in none that
-    /// had ended, grace included, by the operator's stream time: the highest time of the rows
-    /// that it took. Late rows go nowhere.
+    /// They are aligned to the epoch (sliding ones: to the rows). A row counts in each that holds its
+    /// time; in none that had ended, grace included, by the operator's stream time: the highest time
+    /// of the rows that it took. Late rows go nowhere.
     ///
     /// ```
-    /// # use std::time::Duration;
-    /// # use weir::{Topology, testing::Driver, TimeWindows, Windowed};
-    /// # let ada = || "ada".to_owned();
+    /// use std::time::Duration;
+    /// use weir::{SlidingWindows, Topology, Windowed, testing::Driver};
+    ///
     /// let mut driver = Driver::new(|t: &mut Topology| {
-    ///     let minute = TimeWindows::tumbling(Duration::from_secs(60));
-    ///     let counts = t.stream::<String, i64>("in").group().windowed(minute).count("counts");
-    ///     counts.to_stream().to("out");
+    ///     t.stream::<String, i64>("payments")
+    ///         .group()
+    ///         .windowed(SlidingWindows::of(Duration::from_secs(10)))
+    ///         .count("within-ten-seconds")
+    ///         .to_stream()
+    ///         .filter(|count| *count >= 3)
+    ///         .to("bursts");
     /// });
-    /// for at in [10_000, 50_000, 60_000] {
-    ///     driver.topic("in").at(at).send(ada(), 1_i64);
+    /// for second in [0, 9, 12, 15] {
+    ///     driver.topic("payments").at(second * 1000).send("card".to_owned(), 5_i64);
     /// }
-    /// let counts = driver.topic::<Windowed<String>, i64>("out").read();
-    /// let counts: Vec<_> = counts.iter().map(|(key, count)| (key.start, *count)).collect();
-    /// assert_eq!(counts, [(0, 1), (0, 2), (60_000, 1)]);
+    /// let bursts = driver.topic::<Windowed<String>, i64>("bursts").read();
+    /// let (window, count) = &bursts[0];
+    /// assert_eq!((window.start, *count, bursts.len()), (5_000, 3, 1));
     /// ```
-    pub fn windowed(&self, windows: TimeWindows) -> WindowedGroup<K, V> {
-        let stream = self.stream.clone();
-        WindowedGroup { stream, windows }
+    pub fn windowed(&self, windows: impl Into<Windows>) -> WindowedGroup<K, V> {
+        WindowedGroup {
+            stream: self.stream.clone(),
+            window: windows.into().0,
+            emit: Emit::OnUpdate,
+        }
     }
 
     /// Apart in sessions.
@@ -246,51 +251,91 @@ impl<K: Data, V: Data> Group<K, V> {
     /// what would end more than gap and grace before the operator's stream time.
     ///
     /// ```
-    /// # use std::time::Duration;
-    /// # use weir::{Topology, testing::Driver, Session, SessionWindows};
-    /// # let ada = || "ada".to_owned();
+    /// use std::time::Duration;
+    /// use weir::{Session, SessionWindows, Topology, testing::Driver};
+    ///
     /// let mut driver = Driver::new(|t: &mut Topology| {
-    ///     let visits = SessionWindows::gap(Duration::from_secs(30));
-    ///     let visits = t.stream::<String, i64>("in").group().sessions(visits).count("visits");
-    ///     visits.changes().to("out");
+    ///     t.stream::<String, String>("clicks")
+    ///         .group()
+    ///         .sessions(SessionWindows::gap(Duration::from_secs(60)))
+    ///         .count("visits")
+    ///         .changes()
+    ///         .to("visits");
     /// });
-    /// for at in [10_000, 20_000] {
-    ///     driver.topic("in").at(at).send(ada(), 1_i64);
+    /// for second in [0, 50] {
+    ///     driver.topic("clicks").at(second * 1000).send("ada".to_owned(), "/".to_owned());
     /// }
-    /// let visits = driver.topic::<Session<String>, Option<i64>>("out").read();
-    /// let visits: Vec<_> = visits.iter().map(|(key, n)| (key.start, key.end, *n)).collect();
-    /// let [one, gone] = [Some(1), None].map(|count| (10_000, 10_000, count));
-    /// assert_eq!(visits, [one, gone, (10_000, 20_000, Some(2))]);
+    /// let visits = driver.topic::<Session<String>, Option<i64>>("visits").read();
+    /// let seen: Vec<_> = visits.iter().map(|(key, count)| (key.end, *count)).collect();
+    /// assert_eq!(seen, [(0, Some(1)), (0, None), (50_000, Some(2))]);
     /// ```
     pub fn sessions(&self, windows: SessionWindows) -> Sessions<K, V> {
-        let stream = self.stream.clone();
-        Sessions { stream, windows }
+        Sessions {
+            stream: self.stream.clone(),
+            window: windows.window(),
+            emit: Emit::OnUpdate,
+        }
     }
 }
 
 impl<K: Data, V: Data> WindowedGroup<K, V> {
-    fn window(&self) -> Option<Window> {
-        let TimeWindows {
-            size,
-            advance,
-            grace,
-        } = self.windows;
-        Some(Window::Hopping((
-            milliseconds(size),
-            milliseconds(advance),
-            milliseconds(grace),
-        )))
+    fn aggregated<A: Data>(
+        &self,
+        store: &str,
+        function: Option<Function>,
+    ) -> Table<Windowed<K>, A> {
+        let windowed = Aggregated {
+            graph: &self.stream.graph,
+            inputs: vec![self.stream.edge()],
+            window: Some(self.window),
+            emit: self.emit,
+        };
+        windowed.table(store, function)
     }
 
-    /// How many rows each key had in each window.
+    /// Nothing is sent before a window closes; then its result is, once, and none is ever lost.
     ///
-    /// As [`Group::count`], a result for each window of the row, the earliest first; but rows
-    /// with a null value count. State: a number a key and window, gone when the window has
+    /// - **Order**: by start, then key bytes.
+    /// - **Timestamps**: the highest of the rows in the window. **Headers**: those of the row whose
+    ///   time closed it.
+    /// - **State**: an index of the open windows more. **Cost**: nothing while no window closes,
+    ///   then a look-up of those that do.
+    ///
+    /// Time is that of the rows: the last windows of a stream stay open until later rows come.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use weir::{TimeWindows, Topology, Windowed, testing::Driver};
+    ///
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     t.stream::<String, i64>("clicks")
+    ///         .group()
+    ///         .windowed(TimeWindows::tumbling(Duration::from_secs(60)))
+    ///         .emit_on_window_close()
+    ///         .count("per-minute")
+    ///         .to_stream()
+    ///         .to("per-minute");
+    /// });
+    /// for second in [1, 30, 59, 60] {
+    ///     driver.topic("clicks").at(second * 1000).send("ada".to_owned(), 1_i64);
+    /// }
+    /// let minutes = driver.topic::<Windowed<String>, i64>("per-minute").read();
+    /// assert_eq!((minutes.len(), minutes[0].1), (1, 3));
+    /// ```
+    pub fn emit_on_window_close(self) -> WindowedGroup<K, V> {
+        let emit = Emit::OnWindowClose;
+        WindowedGroup { emit, ..self }
+    }
+
+    /// How many rows each key had in each window. The host counts; no closure is called.
+    ///
+    /// As [`Group::count`], a result for each window of the row; but in tumbling and hopping windows,
+    /// a row with a null value counts. State: a number a key and window, gone when the window has
     /// closed.
     ///
     /// See [`Group::windowed`].
     pub fn count(&self, store: &str) -> Table<Windowed<K>, i64> {
-        self.stream.aggregated(store, self.window(), None)
+        self.aggregated(store, None)
     }
 
     /// The first value of each key and window, and what `reduce` makes of it and each later one.
@@ -304,7 +349,7 @@ impl<K: Data, V: Data> WindowedGroup<K, V> {
         reduce: impl Fn(V, &V) -> V + 'static,
     ) -> Table<Windowed<K>, V> {
         let function = Function::Fold(Box::new(fold::reducer(reduce)));
-        self.stream.aggregated(store, self.window(), Some(function))
+        self.aggregated(store, Some(function))
     }
 
     /// A state for each key and window.
@@ -319,18 +364,31 @@ impl<K: Data, V: Data> WindowedGroup<K, V> {
         initial: impl Fn() -> A + 'static,
         add: impl Fn(&mut A, &V) + 'static,
     ) -> Table<Windowed<K>, A> {
-        let function = Function::Fold(Box::new(fold::aggregator(initial, add)));
-        self.stream.aggregated(store, self.window(), Some(function))
+        let fold = fold::aggregator(initial, vec![fold::adder(add)]);
+        self.aggregated(store, Some(Function::Fold(Box::new(fold))))
     }
 }
 
 impl<K: Data, V: Data> Sessions<K, V> {
-    fn window(&self) -> Option<Window> {
-        let SessionWindows { gap, grace } = self.windows;
-        Some(Window::Session((milliseconds(gap), milliseconds(grace))))
+    fn aggregated<A: Data>(&self, store: &str, function: Option<Function>) -> Table<Session<K>, A> {
+        let windowed = Aggregated {
+            graph: &self.stream.graph,
+            inputs: vec![self.stream.edge()],
+            window: Some(self.window),
+            emit: self.emit,
+        };
+        windowed.table(store, function)
     }
 
-    /// How many rows each key had in each session.
+    /// Nothing is sent before a session closes, a gap and the grace after its end; then its result
+    /// is, once, by end, start and key bytes, with the timestamp of its end and the headers of the
+    /// row whose time closed it. See [`WindowedGroup::emit_on_window_close`].
+    pub fn emit_on_window_close(self) -> Sessions<K, V> {
+        let emit = Emit::OnWindowClose;
+        Sessions { emit, ..self }
+    }
+
+    /// How many rows each key had in each session. The host counts; no closure is called.
     ///
     /// A row that changes a session's bounds makes a tombstone of each old one (its time: the
     /// session's end), then the new one, whose time is its end. Rows with a null value count.
@@ -338,7 +396,18 @@ impl<K: Data, V: Data> Sessions<K, V> {
     ///
     /// See [`Group::sessions`].
     pub fn count(&self, store: &str) -> Table<Session<K>, i64> {
-        self.stream.aggregated(store, self.window(), None)
+        self.aggregated(store, None)
+    }
+
+    /// The first value of each key and session, and what `reduce` makes of it and each later one;
+    /// of two sessions that become one, the earlier one's comes first.
+    pub fn reduce(
+        &self,
+        store: &str,
+        reduce: impl Fn(V, &V) -> V + 'static,
+    ) -> Table<Session<K>, V> {
+        let function = Function::Fold(Box::new(fold::reducer(reduce)));
+        self.aggregated(store, Some(function))
     }
 
     /// A state for each key and session. `merge` makes one of two, the earlier one first, when a
@@ -354,7 +423,7 @@ impl<K: Data, V: Data> Sessions<K, V> {
         add: impl Fn(&mut A, &V) + 'static,
         merge: impl Fn(A, A) -> A + 'static,
     ) -> Table<Session<K>, A> {
-        let function = Function::Fold(Box::new(fold::sessions(initial, add, merge)));
-        self.stream.aggregated(store, self.window(), Some(function))
+        let fold = fold::sessions(initial, vec![fold::adder(add)], merge);
+        self.aggregated(store, Some(Function::Fold(Box::new(fold))))
     }
 }

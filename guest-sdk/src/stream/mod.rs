@@ -5,10 +5,12 @@
 //! topic, the steps so far become one node.
 
 mod chain;
-mod join;
+mod cogroup;
+pub(crate) mod join;
 mod keyed;
 mod serdes;
 mod sink;
+mod windows;
 
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -19,8 +21,10 @@ use crate::function::Reject;
 use crate::graph::Shared;
 use crate::row::{Item, Row};
 
+pub use cogroup::{Cogroup, CogroupSessions, WindowedCogroup};
 pub use join::JoinWindows;
-pub use keyed::{Group, SessionWindows, Sessions, TimeWindows, WindowedGroup};
+pub use keyed::{Group, Sessions, WindowedGroup};
+pub use windows::{SessionWindows, SlidingWindows, TimeWindows, Windows};
 
 use chain::{Next, Run};
 

@@ -131,7 +131,7 @@ impl<K: Data, V: Data> Stream<K, V> {
     /// ```
     pub fn to_table(&self, store: &str) -> Table<K, V> {
         let edge = self.edge();
-        let operator = Operator::ToTable(store.to_owned());
+        let operator = Operator::ToTable(Some(store.to_owned()));
         let edge = self.graph.borrow_mut().node(store, vec![edge], operator);
         Table::of(&self.graph, edge, store)
     }

@@ -62,7 +62,7 @@ pub struct Steps {
     pub kinds: Vec<Step>,
     /// The state it starts from; [`Steps::NO_STATE`]: none yet, so the initial value.
     pub left: Vec<u32>,
-    /// The later state of a merge; else 0.
+    /// The later state of a merge; else the number of the input by which the row came.
     pub right: Vec<u32>,
     /// The input row on whose behalf the step is made.
     pub rows: Vec<u32>,

@@ -6,10 +6,10 @@
 
 use crate::functions::{Failure, Functions, Request, Response, State, StateError};
 use crate::limits::Limits;
-use crate::operator::{collect, half_open, readable};
+use crate::operator::{collect, half_open, ranged, readable};
 use crate::record::Column;
-use crate::store::{Backend, StoreId};
-use crate::topology::{Route, Topology};
+use crate::store::{self, Backend, SessionStore, StoreId, WindowStore};
+use crate::topology::{Route, StoreKind, Topology};
 
 /// What a query came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,22 +61,51 @@ struct Committed<'a> {
     watched: Vec<Watched>,
 }
 
+impl Committed<'_> {
+    fn watch(&mut self, store: StoreId, key: Option<&[u8]>) {
+        let key = key.map(<[u8]>::to_vec);
+        self.watched.push(Watched { store, key });
+    }
+
+    /// The values of entries; null for a null key, which the backend is not asked for.
+    fn get_entries(&self, store: StoreId, keys: &Column) -> Result<Column, store::Error> {
+        let asked: Column = keys.iter().filter(Option::is_some).collect();
+        let found = self.backend.get_many(store, &asked)?.values;
+        let mut values = Column::default();
+        let mut next = 0..;
+        for key in keys.iter() {
+            let found = |_| found.get(next.next().expect("it never ends"));
+            values.push(key.and_then(found));
+        }
+        Ok(values)
+    }
+}
+
 impl State for Committed<'_> {
     fn get_many(&mut self, store: u32, _row: u32, keys: &Column) -> Result<Column, StateError> {
-        let (store, _) = readable(self.topology, &self.route.stores, store)?;
-        self.watched
-            .extend(keys.iter().flatten().map(|key| Watched {
-                store,
-                key: Some(key.to_vec()),
-            }));
+        let (id, spec) = readable(self.topology, &self.route.stores, store)?;
         if keys.iter().any(|key| key.is_none()) {
             return Err(StateError::Misuse("a null key".to_owned()));
         }
-        let entries = self
-            .backend
-            .get_many(store, keys)
-            .map_err(|error| StateError::Backend(error.to_string()))?;
-        Ok(entries.values)
+        let broken = |error: store::Error| StateError::Backend(error.to_string());
+        let entries = match spec.kind {
+            StoreKind::Window(kept) => {
+                WindowStore::new(id, kept).committed_keys(self.backend, keys)
+            }
+            StoreKind::Session { retention_ms } => {
+                SessionStore::new(id, retention_ms).committed_keys(self.backend, keys)
+            }
+            _ => Ok(Some(keys.clone())),
+        };
+        let Some(entries) = entries.map_err(broken)? else {
+            self.watch(id, None);
+            return Ok(Column::nulls(keys.len()));
+        };
+        entries
+            .iter()
+            .flatten()
+            .for_each(|key| self.watch(id, Some(key)));
+        self.get_entries(id, &entries).map_err(broken)
     }
 
     fn put(&mut self, _: u32, _: u32, _: &[u8], _: Option<&[u8]>) -> Result<(), StateError> {
@@ -93,8 +122,9 @@ impl State for Committed<'_> {
         end: Option<&[u8]>,
         limit: u32,
     ) -> Result<(Column, Column), StateError> {
-        let (store, _) = readable(self.topology, &self.route.stores, store)?;
-        self.watched.push(Watched { store, key: None });
+        let (store, spec) = readable(self.topology, &self.route.stores, store)?;
+        ranged(spec)?;
+        self.watch(store, None);
         let (mut keys, mut values) = (Column::default(), Column::default());
         let mut visit = collect(
             limit.min(self.limits.max_range_entries),

@@ -16,7 +16,8 @@ use weir_core::record::Column;
 use weir_core::testing::{Closures, Driver, Made, Row, RowView};
 use weir_core::topology::compile;
 use weir_core::topology::description::{
-    Aggregator, Clock, Description, Edge, JoinKind, Operator, Schedule, StreamStreamJoin, Window,
+    Aggregator, Clock, Description, Edge, Emit, JoinKind, Operator, Schedule, StreamStreamJoin,
+    Until, Window,
 };
 
 /// The last is written by another sub-topology than the others, whose tasks run when they will.
@@ -33,11 +34,12 @@ fn transform(function: u32, ports: u8, rekeys: bool) -> Operator {
 
 fn aggregate(store: &str, function: Option<u32>, window: Option<Window>) -> Operator {
     let aggregator = function.map_or(Aggregator::Count, |id| Aggregator::Function(FunctionId(id)));
-    let skip_null_values = window.is_none();
+    let skip_null_values = matches!(window, None | Some(Window::Sliding { .. }));
     Operator::Aggregate {
         aggregator,
         store: store.to_owned(),
         window,
+        emit: Emit::OnUpdate,
         skip_null_values,
     }
 }
@@ -69,7 +71,8 @@ fn everything() -> Description {
     );
     let products = Operator::Table {
         topic: "products".to_owned(),
-        store: "products".to_owned(),
+        store: Some("products".to_owned()),
+        history: None,
     };
     let products = t.node("products", &[], products);
     let split = t.node("split", &[left], transform(1, 2, false));
@@ -80,19 +83,27 @@ fn everything() -> Description {
         "latest",
         &[merged],
         Operator::ToTable {
-            store: "latest".to_owned(),
+            store: Some("latest".to_owned()),
         },
     );
     let kind = JoinKind::Left;
     let own = t.node(
         "own",
         &[several, latest],
-        Operator::StreamTableJoin { kind, function },
+        Operator::StreamTableJoin {
+            kind,
+            function,
+            grace: None,
+        },
     );
     let product = t.node(
         "product",
         &[merged, products],
-        Operator::StreamTableJoin { kind, function },
+        Operator::StreamTableJoin {
+            kind,
+            function,
+            grace: None,
+        },
     );
     let join = |kind, name: &str| {
         Operator::StreamStreamJoin(StreamStreamJoin {
@@ -159,6 +170,7 @@ fn aggregates(t: &mut Sketch, streams: &Streams) {
         &[several],
         aggregate("sessions", Some(4), Some(session)),
     );
+    let closing = windowed(t, &[merged, several, product], [hopping, session]);
     let update = Operator::Update {
         function: FunctionId(5),
         store: "updated".to_owned(),
@@ -180,12 +192,10 @@ fn aggregates(t: &mut Sketch, streams: &Streams) {
     let process = t.node("process", &[merged], process);
     let rekeyed = t.node("rekeyed", &[own], transform(7, 1, true));
     let regrouped = t.node("regrouped", &[rekeyed], aggregate("regrouped", None, None));
-    for (number, edge) in [
+    let sent = [
         own, product, outer, itself, counts, sums, windows, sessions, updated, process, latest,
-    ]
-    .into_iter()
-    .enumerate()
-    {
+    ];
+    for (number, edge) in sent.into_iter().chain(closing).enumerate() {
         t.node(
             &format!("sink-{number}"),
             &[edge],
@@ -193,6 +203,32 @@ fn aggregates(t: &mut Sketch, streams: &Streams) {
         );
     }
     t.node("sink-regrouped", &[regrouped], sink(OUTPUTS[4]));
+}
+
+/// What sends results late, and what takes several streams.
+fn windowed(t: &mut Sketch, streams: &[Edge], [hopping, session]: [Window; 2]) -> Vec<Edge> {
+    let sliding = Window::Sliding { size: 9, grace: 12 };
+    let mut sent = Vec::new();
+    for (name, window) in [("hop", hopping), ("slide", sliding), ("sit", session)] {
+        let mut on_close = aggregate(&format!("{name}-close"), Some(4), Some(window));
+        if let Operator::Aggregate { emit, .. } = &mut on_close {
+            *emit = Emit::OnWindowClose;
+        }
+        sent.push(t.node(&format!("{name}-close"), &streams[..1], on_close));
+        let cogroup = aggregate(&format!("{name}-cogroup"), Some(4), Some(window));
+        let cogroup = t.node(&format!("{name}-cogroup"), streams, cogroup);
+        let store = format!("{name}-held");
+        let until = Until::WindowCloses;
+        let held = Operator::Suppress { store, until };
+        sent.extend([cogroup, t.node(&format!("{name}-held"), &[cogroup], held)]);
+    }
+    let all = t.node("all", streams, aggregate("all", Some(4), None));
+    let store = "slow".to_owned();
+    let (limit, max_rows) = (40, Some(2));
+    let until = Until::TimeLimit { limit, max_rows };
+    let slow = t.node("slow", &[all], Operator::Suppress { store, until });
+    sent.extend([all, slow]);
+    sent
 }
 
 fn same(row: RowView<'_>, port: u8) -> (Option<Vec<u8>>, Option<Vec<u8>>, u8) {
@@ -384,6 +420,9 @@ fn run(seed: u64, rows: usize, row_by_row: bool, crashes: bool) -> Outcome {
         "updated",
         "notes",
         "regrouped",
+        "slide-cogroup",
+        "sit-held",
+        "slow",
     ];
     (
         topics,

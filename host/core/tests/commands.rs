@@ -24,7 +24,7 @@ fn accounts() -> Driver {
         "table",
         &[source],
         Operator::ToTable {
-            store: "known".to_owned(),
+            store: Some("known".to_owned()),
         },
     );
     let route = |method: &str, kind, topics: &[&str]| Route {

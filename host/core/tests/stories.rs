@@ -14,7 +14,9 @@ use weir_core::store::MemoryBackend;
 use weir_core::task::{Effects, Reason, Task};
 use weir_core::testing::{Closures, Driver};
 use weir_core::time::Timestamp;
-use weir_core::topology::description::{Aggregator, Clock, JoinKind, Operator, Schedule, Window};
+use weir_core::topology::description::{
+    Aggregator, Clock, Emit, JoinKind, Operator, Schedule, Window,
+};
 use weir_core::topology::{TopicFacts, compile};
 
 fn sink(topic: &str) -> Operator {
@@ -43,6 +45,7 @@ fn count(store: &str) -> Operator {
         aggregator: Aggregator::Count,
         store: store.to_owned(),
         window: None,
+        emit: Emit::OnUpdate,
         skip_null_values: true,
     }
 }
@@ -266,12 +269,13 @@ fn a_stream_may_meet_its_own_table_and_sees_it_as_of_each_row() {
         "table",
         &[source],
         Operator::ToTable {
-            store: "latest".to_owned(),
+            store: Some("latest".to_owned()),
         },
     );
     let join = Operator::StreamTableJoin {
         kind: JoinKind::Left,
         function: FunctionId(1),
+        grace: None,
     };
     let join = sketch.node("join", &[source, table], join);
     sketch.node("sink", &[join], sink("out"));
@@ -463,6 +467,7 @@ fn rows_that_are_passed_over_are_counted_by_reason() {
         aggregator: Aggregator::Count,
         store: "windows".to_owned(),
         window: Some(window),
+        emit: Emit::OnUpdate,
         skip_null_values: false,
     };
     sketch.node("windows", &[source], windowed);

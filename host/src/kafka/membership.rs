@@ -27,6 +27,7 @@ use super::cluster::Cluster;
 use super::context::{Wake, log_line};
 use super::error::Error;
 use super::lanes::raw;
+use super::leave;
 
 /// A change of the tasks that this worker owns, by their partitions of the tasks topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub struct GroupMetadata(pub(super) ConsumerGroupMetadata);
 /// A worker's membership in its service's group.
 pub struct Membership {
     consumer: BaseConsumer<Rebalances>,
+    group: String,
+    instance: String,
     topic: String,
     tasks: BTreeSet<u32>,
 }
@@ -54,6 +57,7 @@ pub struct Membership {
 #[derive(Default)]
 struct Rebalances {
     events: Mutex<VecDeque<Event>>,
+    joined: AtomicBool,
     closing: AtomicBool,
 }
 
@@ -78,6 +82,7 @@ impl ConsumerContext for Rebalances {
         list: &mut TopicPartitionList,
     ) {
         let assigned = error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        self.joined.fetch_or(assigned, Ordering::Relaxed);
         let tasks: Vec<u32> = list
             .elements()
             .iter()
@@ -125,6 +130,8 @@ impl Membership {
             .map_err(|error| Error::of(doing(), &error))?;
         Ok(Membership {
             consumer,
+            group: service.to_owned(),
+            instance: instance.to_owned(),
             topic,
             tasks: BTreeSet::new(),
         })
@@ -175,6 +182,11 @@ impl Membership {
         })
     }
 
+    /// Whether the group has ever said which tasks are this worker's; it may be none.
+    pub fn has_joined(&self) -> bool {
+        self.consumer.context().joined.load(Ordering::Relaxed)
+    }
+
     /// The tasks that were acknowledged and not revoked since.
     pub fn tasks(&self) -> &BTreeSet<u32> {
         &self.tasks
@@ -186,6 +198,25 @@ impl Membership {
         self.consumer.group_metadata().map(GroupMetadata)
     }
 
+    /// Leaves the group, so that others have the tasks within a heartbeat. A membership that is
+    /// only dropped stays in the group until its session's time is up, for one that comes back
+    /// under its name. Waits for the brokers, 2 s at most for each.
+    pub fn leave(self, cluster: &Cluster) {
+        let (group, instance) = (self.group.clone(), self.instance.clone());
+        // A client that still lives would join anew.
+        drop(self);
+        if let Err(reason) = leave::leave(cluster.settings(), &group, &instance) {
+            let session = cluster.settings().session_timeout;
+            tracing::info!(
+                group,
+                instance,
+                reason,
+                ?session,
+                "not left: others have its tasks when its session ends"
+            );
+        }
+    }
+
     fn list(&self, tasks: &[u32]) -> TopicPartitionList {
         list_of(&self.topic, tasks)
     }
@@ -193,8 +224,7 @@ impl Membership {
 
 impl Drop for Membership {
     /// Closing revokes what is left; the callback follows at once from now on, and so must what was
-    /// not acknowledged, or librdkafka would wait for it for ever. A static member stays in the
-    /// group until its session's time is up.
+    /// not acknowledged, or librdkafka would wait for it for ever.
     fn drop(&mut self) {
         self.consumer
             .context()

@@ -2,8 +2,8 @@
 
 use weir_core::functions::FunctionId;
 use weir_core::topology::description::{
-    Aggregator, Clock, Description, Edge, JoinKind, Node, Operator, Route, RouteKey, RouteKind,
-    Schedule, Store, StreamStreamJoin, Window,
+    Aggregator, Clock, Description, Edge, Emit, JoinKind, Node, Operator, Route, RouteKey,
+    RouteKind, Schedule, Store, StreamStreamJoin, Until, Window,
 };
 
 use super::bindings::weir::service::topology as wit;
@@ -34,12 +34,19 @@ fn operator(operator: wit::Operator) -> Operator {
         wit::Operator::Table(table) => Operator::Table {
             topic: table.topic,
             store: table.store,
+            history: table.history,
         },
         wit::Operator::GlobalTable(table) => Operator::GlobalTable {
             topic: table.topic,
             store: table.store,
         },
         wit::Operator::ToTable(store) => Operator::ToTable { store },
+        wit::Operator::TableFilter(_)
+        | wit::Operator::TableMapValues(_)
+        | wit::Operator::TableGroupBy(_)
+        | wit::Operator::TableAggregate(_)
+        | wit::Operator::TableTableJoin(_)
+        | wit::Operator::ForeignKeyJoin(_) => table_operator(operator),
         wit::Operator::Transform(transform) => Operator::Transform {
             function: FunctionId(transform.function),
             ports: transform.ports,
@@ -52,17 +59,28 @@ fn operator(operator: wit::Operator) -> Operator {
             partitions: repartition.partitions,
         },
         wit::Operator::Aggregate(aggregate) => Operator::Aggregate {
-            aggregator: match aggregate.aggregator {
-                wit::Aggregator::Count => Aggregator::Count,
-                wit::Aggregator::Function(function) => Aggregator::Function(FunctionId(function)),
-            },
+            aggregator: aggregator(aggregate.aggregator),
             store: aggregate.store,
             window: aggregate.window.map(window),
+            emit: match aggregate.emit {
+                wit::Emit::OnUpdate => Emit::OnUpdate,
+                wit::Emit::OnWindowClose => Emit::OnWindowClose,
+            },
             skip_null_values: aggregate.skip_null_values,
+        },
+        wit::Operator::Suppress(suppress) => Operator::Suppress {
+            store: suppress.store,
+            until: match suppress.until {
+                wit::Until::WindowCloses => Until::WindowCloses,
+                wit::Until::TimeLimit(wit::TimeLimit { limit, max_rows }) => {
+                    Until::TimeLimit { limit, max_rows }
+                }
+            },
         },
         wit::Operator::StreamTableJoin(join) => Operator::StreamTableJoin {
             kind: kind(join.kind),
             function: FunctionId(join.function),
+            grace: join.grace,
         },
         wit::Operator::GlobalTableJoin(join) => Operator::GlobalTableJoin {
             kind: kind(join.kind),
@@ -83,6 +101,46 @@ fn operator(operator: wit::Operator) -> Operator {
     }
 }
 
+/// The operators of tables.
+fn table_operator(operator: wit::Operator) -> Operator {
+    match operator {
+        wit::Operator::TableFilter(filter) => Operator::TableFilter {
+            function: FunctionId(filter.function),
+            store: filter.store,
+        },
+        wit::Operator::TableMapValues(map) => Operator::TableMapValues {
+            function: FunctionId(map.function),
+            store: map.store,
+        },
+        wit::Operator::TableGroupBy(group_by) => Operator::TableGroupBy {
+            function: FunctionId(group_by.function),
+        },
+        wit::Operator::TableAggregate(aggregate) => Operator::TableAggregate {
+            aggregator: aggregator(aggregate.aggregator),
+            store: aggregate.store,
+        },
+        wit::Operator::TableTableJoin(join) => Operator::TableTableJoin {
+            kind: kind(join.kind),
+            function: FunctionId(join.function),
+            store: join.store,
+        },
+        wit::Operator::ForeignKeyJoin(join) => Operator::ForeignKeyJoin {
+            kind: kind(join.kind),
+            function: FunctionId(join.function),
+            foreign_key: FunctionId(join.foreign_key),
+            store: join.store,
+        },
+        _ => unreachable!("only operators of tables come here"),
+    }
+}
+
+fn aggregator(aggregator: wit::Aggregator) -> Aggregator {
+    match aggregator {
+        wit::Aggregator::Count => Aggregator::Count,
+        wit::Aggregator::Function(function) => Aggregator::Function(FunctionId(function)),
+    }
+}
+
 fn window(window: wit::Window) -> Window {
     match window {
         wit::Window::Hopping((size, advance, grace)) => Window::Hopping {
@@ -90,6 +148,7 @@ fn window(window: wit::Window) -> Window {
             advance,
             grace,
         },
+        wit::Window::Sliding((size, grace)) => Window::Sliding { size, grace },
         wit::Window::Session((gap, grace)) => Window::Session { gap, grace },
     }
 }

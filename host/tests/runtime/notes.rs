@@ -13,7 +13,7 @@ use weir_core::functions::{
 };
 use weir_core::record::{Batch, Column};
 use weir_core::topology::description::{
-    Aggregator, Description, Edge, Node, Operator, Route, RouteKey, RouteKind, Store,
+    Aggregator, Description, Edge, Emit, Node, Operator, Route, RouteKey, RouteKind, Store,
 };
 use weir_host::runtime::{Guest, Moment, Program};
 
@@ -87,6 +87,7 @@ impl Program for Notes {
             aggregator: Aggregator::Count,
             store: "counts".to_owned(),
             window: None,
+            emit: Emit::OnUpdate,
             skip_null_values: true,
         };
         let remember = Operator::Process {
@@ -96,7 +97,8 @@ impl Program for Notes {
         };
         let table = Operator::Table {
             topic: topic("table"),
-            store: "latest".to_owned(),
+            store: Some("latest".to_owned()),
+            history: None,
         };
         let mut nodes = vec![
             node("in", None, Operator::Source { topic: topic("in") }),

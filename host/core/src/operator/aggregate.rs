@@ -2,7 +2,7 @@
 //!
 //! Every row taken gives one update of its key, or one of each of its windows that is open still. A
 //! state has the highest timestamp of its rows. Windows close by the operator's own stream time,
-//! which rows without a key do not move.
+//! which rows without a key do not move; a cogroup has one for each input.
 
 use std::ops::Range;
 
@@ -12,35 +12,26 @@ use crate::store::{Entries, StoreId};
 use crate::task::dropped::Reason;
 use crate::task::error::Error;
 use crate::task::failing::Trouble;
-use crate::task::flow::Places;
+use crate::task::flow::{Inputs, Places};
 use crate::task::pass::Pass;
-use crate::topology::description::{Aggregator, Window};
+use crate::topology::description::{Emit, Window};
 use crate::topology::{NodeId, Operation};
 
 use super::Emitted;
 use super::emitted::{number, part};
-use super::fold::{Results, Target, fold};
+use super::fold::{Target, fold};
 use super::interner::Interner;
+use super::session::Sessions;
+use super::sliding::Sliding;
 use super::state::Timed;
-
-struct Spec {
-    aggregator: Aggregator,
-    store: StoreId,
-    window: Option<Window>,
-}
-
-/// Rows of the batch with the keys of their groups, as they will be sent.
-#[derive(Default)]
-struct Plan {
-    rows: Vec<u32>,
-    keys: Column,
-}
+use super::windowed::Work;
 
 /// Aggregates the rows.
 pub(super) fn run(
     pass: &mut Pass<'_>,
     node: NodeId,
-    rows: Batch,
+    rows: &Batch,
+    inputs: &Inputs,
     places: &Places,
 ) -> Result<Emitted, Error> {
     let topology = pass.topology;
@@ -48,72 +39,79 @@ pub(super) fn run(
         aggregator,
         store,
         window,
+        emit,
         skip_null_values,
     } = &topology.node(node).operation
     else {
         unreachable!("only aggregates come here");
     };
-    let spec = Spec {
+    let work = Work {
+        node,
         aggregator: *aggregator,
-        store: *store,
-        window: *window,
+        on_close: window.filter(|_| *emit == Emit::OnWindowClose),
+        rows,
+        places,
+        taken: Work::take(pass, node, rows, inputs, *skip_null_values),
     };
-    let mut plan = Plan::default();
-    for row in 0..rows.len() {
-        let Some(key) = rows.keys.get(row) else {
-            pass.drop_row(node, Reason::NullKey);
-            continue;
-        };
-        if *skip_null_values && rows.values.is_null(row) {
-            pass.drop_row(node, Reason::NullValue);
-            continue;
-        }
-        plan_row(
-            pass,
-            node,
-            &spec,
-            (row, key, rows.timestamps[row]),
-            &mut plan,
-        );
-    }
-    let mut emitted = Emitted::none();
+    let grouped = match *window {
+        Some(Window::Sliding { size, grace }) => return work.run(pass, &Sliding { size, grace }),
+        Some(Window::Session { gap, grace }) => return work.run(pass, &Sessions { gap, grace }),
+        Some(Window::Hopping { .. }) | None => Grouped {
+            store: *store,
+            plan: plan(pass, &work, *window),
+            work,
+        },
+    };
+    let mut emitted = Emitted::changes(topology.node(node).tells_old);
     let place_of = |row: usize| places.row(row);
     pass.halving(node, 0..rows.len(), &place_of, &mut |pass, range| {
-        attempt(pass, node, &spec, &plan, &rows, places, range, &mut emitted)
+        grouped.attempt(pass, range, &mut emitted)
     })?;
     Ok(emitted)
 }
 
-fn plan_row(
-    pass: &mut Pass<'_>,
-    node: NodeId,
-    spec: &Spec,
-    (row, key, timestamp): (usize, &[u8], i64),
-    plan: &mut Plan,
-) {
-    match spec.window {
-        Some(Window::Hopping {
+/// Rows of the batch with the keys of their groups, as they will be sent.
+#[derive(Default)]
+struct Plan {
+    rows: Vec<u32>,
+    inputs: Vec<u8>,
+    keys: Column,
+}
+
+impl Plan {
+    fn push(&mut self, row: usize, input: u8, key: &[u8]) {
+        self.rows.push(number(row));
+        self.inputs.push(input);
+        self.keys.push(Some(key));
+    }
+}
+
+/// Every row with its key, or with each of its windows that is open still.
+fn plan(pass: &mut Pass<'_>, work: &Work<'_>, window: Option<Window>) -> Plan {
+    let mut plan = Plan::default();
+    for taken in &work.taken {
+        let (row, input) = (taken.row, taken.input);
+        let key = work.rows.keys.get(row).expect("taken rows have keys");
+        let Some(Window::Hopping {
             size,
             advance,
             grace,
-        }) => {
-            let stream_time = pass.states[node.0 as usize].observe(timestamp);
-            let before = plan.rows.len();
-            for start in starts(timestamp, size, advance) {
-                if start.saturating_add(size) > stream_time.saturating_sub(grace) {
-                    plan.rows.push(number(row));
-                    plan.keys.push(Some(&windowed_key(key, start)));
-                }
-            }
-            if plan.rows.len() == before {
-                pass.drop_row(node, Reason::Late);
+        }) = window
+        else {
+            plan.push(row, input, key);
+            continue;
+        };
+        let before = plan.rows.len();
+        for start in starts(work.rows.timestamps[row], size, advance) {
+            if start.saturating_add(size) > taken.stream_time.saturating_sub(grace) {
+                plan.push(row, input, &windowed_key(key, start));
             }
         }
-        _ => {
-            plan.rows.push(number(row));
-            plan.keys.push(Some(key));
+        if plan.rows.len() == before {
+            pass.drop_row(work.node, Reason::Late);
         }
     }
+    plan
 }
 
 /// The starts, from 0 on, of the windows that hold a time, lowest first.
@@ -124,118 +122,163 @@ fn starts(timestamp: i64, size: i64, advance: i64) -> impl Iterator<Item = i64> 
         .take_while(move |&start| start <= timestamp)
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the parts of one attempt; none belongs with another"
-)]
-fn attempt(
-    pass: &mut Pass<'_>,
-    node: NodeId,
-    spec: &Spec,
-    plan: &Plan,
-    rows: &Batch,
-    places: &Places,
-    range: Range<usize>,
-    emitted: &mut Emitted,
-) -> Result<(), Trouble> {
-    let (first, end) = (number(range.start), number(range.end));
-    let planned =
-        plan.rows.partition_point(|&row| row < first)..plan.rows.partition_point(|&row| row < end);
-    let mut groups = Interner::default();
-    let targets: Vec<Target> = planned
-        .map(|target| Target {
-            row: plan.rows[target] - first,
-            group: groups.number(plan.keys.get(target).expect("a group has a key")),
-        })
-        .collect();
-    let before = fetch(pass, node, spec, groups.keys())?;
-    let input = part(rows, &range);
-    let results = fold(pass, node, spec.aggregator, &input, &targets, &before)?;
-    pass.reject(node, &results.rejected, range.start, &|row| places.row(row));
-    write(
-        pass,
-        node,
-        spec,
-        &groups,
-        &targets,
-        (&before, results),
-        (rows, places, range.start),
-        emitted,
-    )
+/// A batch whose rows go into groups: keys, or keys in windows.
+struct Grouped<'a> {
+    work: Work<'a>,
+    store: StoreId,
+    plan: Plan,
 }
 
-fn fetch(
-    pass: &mut Pass<'_>,
-    node: NodeId,
-    spec: &Spec,
-    keys: &Column,
-) -> Result<Entries, Trouble> {
-    let Timed::Windows(windows) = &mut pass.states[node.0 as usize].timed else {
-        return Ok(pass.overlay.get_many(spec.store, keys)?);
-    };
-    let (plain, starts): (Vec<&[u8]>, Vec<i64>) =
-        keys.iter().flatten().filter_map(split_windowed_key).unzip();
-    let plain: Column = plain.into_iter().map(Some).collect();
-    Ok(windows.fetch_many(pass.overlay, &plain, &starts)?)
-}
-
-/// Puts and sends the states. Only the last of each group is put, unless other nodes read the
-/// store.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the parts of one attempt; none belongs with another"
-)]
-fn write(
-    pass: &mut Pass<'_>,
-    node: NodeId,
-    spec: &Spec,
-    groups: &Interner,
-    targets: &[Target],
-    (before, results): (&Entries, Results),
-    (rows, places, first): (&Batch, &Places, usize),
-    emitted: &mut Emitted,
-) -> Result<(), Trouble> {
-    let mut last = vec![usize::MAX; groups.keys().len()];
-    for (position, target) in targets.iter().enumerate() {
-        if results.states[position].is_some() {
-            last[target.group as usize] = position;
-        }
+impl Grouped<'_> {
+    fn attempt(
+        &self,
+        pass: &mut Pass<'_>,
+        range: Range<usize>,
+        emitted: &mut Emitted,
+    ) -> Result<(), Trouble> {
+        let Work {
+            node,
+            aggregator,
+            rows,
+            places,
+            ..
+        } = self.work;
+        let (first, end) = (number(range.start), number(range.end));
+        let planned = &self.plan.rows;
+        let planned =
+            planned.partition_point(|&row| row < first)..planned.partition_point(|&row| row < end);
+        let mut groups = Interner::default();
+        let targets: Vec<Target> = planned
+            .map(|target| Target {
+                row: self.plan.rows[target] - first,
+                input: self.plan.inputs[target],
+                group: groups.number(self.plan.keys.get(target).expect("a group has a key")),
+            })
+            .collect();
+        let before = self.fetch(pass, groups.keys())?;
+        let input = part(rows, &range);
+        let results = fold(pass, node, aggregator, &input, &targets, &before)?;
+        pass.reject(node, &results.rejected, range.start, &|row| places.row(row));
+        let made = Made {
+            groups,
+            targets,
+            before,
+            states: results.states,
+        };
+        self.write(pass, &made, range, emitted)
     }
-    let each = pass.topology.store(spec.store).read_by_others;
-    let old = |group: usize| (!before.values.is_null(group)).then(|| before.timestamps[group]);
-    let mut timestamps: Vec<Option<i64>> = (0..groups.keys().len()).map(old).collect();
-    for (position, (target, state)) in targets.iter().zip(&results.states).enumerate() {
-        let Some(state) = state else { continue };
-        let row = first + target.row as usize;
-        let group = target.group as usize;
-        let timestamp =
-            timestamps[group].map_or(rows.timestamps[row], |old| old.max(rows.timestamps[row]));
-        timestamps[group] = state.is_some().then_some(timestamp);
-        let key = groups.key(target.group);
-        if each || last[group] == position {
-            match &mut pass.states[node.0 as usize].timed {
-                Timed::Windows(windows) => {
-                    let window = split_windowed_key(key).expect("a windowed key was made");
-                    windows.put(
-                        pass.overlay,
-                        places.row(row),
-                        window,
-                        state.as_deref(),
-                        timestamp,
-                    )?;
-                }
-                _ => pass.overlay.put(
-                    spec.store,
-                    places.row(row),
-                    key,
-                    state.as_deref(),
-                    timestamp,
-                ),
+
+    fn fetch(&self, pass: &mut Pass<'_>, keys: &Column) -> Result<Entries, Trouble> {
+        let Timed::Windows(windows) = &mut pass.states[self.work.node.0 as usize].timed else {
+            return Ok(pass.overlay.get_many(self.store, keys)?);
+        };
+        Ok(windows.fetch_many(pass.overlay, keys)?)
+    }
+
+    /// Puts and sends the states, and what closes. Only the last of each group is put, unless other
+    /// nodes read the store.
+    fn write(
+        &self,
+        pass: &mut Pass<'_>,
+        made: &Made,
+        range: Range<usize>,
+        emitted: &mut Emitted,
+    ) -> Result<(), Trouble> {
+        let Work { rows, taken, .. } = &self.work;
+        let on_close = self.work.on_close.is_some();
+        let mut closing = taken.partition_point(|taken| taken.row < range.start);
+        let last = made.last();
+        let each = pass.topology.store(self.store).read_by_others;
+        let mut timestamps = made.timestamps();
+        let mut olds: Vec<Option<&[u8]>> = made.before.values.iter().collect();
+        for (position, (target, state)) in made.targets.iter().zip(&made.states).enumerate() {
+            let Some(state) = state else { continue };
+            let row = range.start + target.row as usize;
+            while on_close && taken[closing].row < row {
+                self.work.send_closed(pass, closing, emitted)?;
+                closing += 1;
+            }
+            let group = target.group as usize;
+            let timestamp =
+                timestamps[group].map_or(rows.timestamps[row], |old| old.max(rows.timestamps[row]));
+            timestamps[group] = state.is_some().then_some(timestamp);
+            let key = made.groups.key(target.group);
+            if each || last[group] == position {
+                let new = each || made.before.values.is_null(group);
+                self.put(pass, (row, key), state.as_deref(), timestamp, new)?;
+            }
+            if !on_close {
+                let change = (state.as_deref(), olds[group]);
+                emitted.push_change(rows, row, Some(key), change, timestamp);
+            }
+            olds[group] = state.as_deref();
+        }
+        while on_close
+            && taken
+                .get(closing)
+                .is_some_and(|taken| taken.row < range.end)
+        {
+            self.work.send_closed(pass, closing, emitted)?;
+            closing += 1;
+        }
+        Ok(())
+    }
+
+    fn put(
+        &self,
+        pass: &mut Pass<'_>,
+        (row, key): (usize, &[u8]),
+        state: Option<&[u8]>,
+        timestamp: i64,
+        new: bool,
+    ) -> Result<(), Trouble> {
+        let place = self.work.places.row(row);
+        let Timed::Windows(windows) = &mut pass.states[self.work.node.0 as usize].timed else {
+            pass.overlay.put(self.store, place, key, state, timestamp);
+            return Ok(());
+        };
+        let window = split_windowed_key(key).expect("a windowed key was made");
+        windows.put(pass.overlay, place, window, state, timestamp)?;
+        if self.work.on_close.is_some() {
+            match state {
+                Some(_) if new => windows.open(pass.overlay, place, window),
+                Some(_) => {}
+                None => windows.forget(pass.overlay, place, window),
             }
         }
-        emitted.push(rows, row, Some(key), state.as_deref(), timestamp);
+        Ok(())
     }
-    Ok(())
+}
+
+/// What an attempt has made.
+struct Made {
+    groups: Interner,
+    targets: Vec<Target>,
+    before: Entries,
+    /// Of each target, as [`fold`] answers them.
+    states: Vec<Option<Option<Vec<u8>>>>,
+}
+
+impl Made {
+    /// Of each group its last target that has a state.
+    fn last(&self) -> Vec<usize> {
+        let mut last = vec![usize::MAX; self.groups.keys().len()];
+        for (position, target) in self.targets.iter().enumerate() {
+            if self.states[position].is_some() {
+                last[target.group as usize] = position;
+            }
+        }
+        last
+    }
+
+    /// Of each group the timestamp that it had, if it was there.
+    fn timestamps(&self) -> Vec<Option<i64>> {
+        let old = |group: usize| {
+            let there = !self.before.values.is_null(group);
+            there.then(|| self.before.timestamps[group])
+        };
+        (0..self.groups.keys().len()).map(old).collect()
+    }
 }
 
 #[cfg(test)]

@@ -3,13 +3,13 @@
 use crate::functions::FunctionId;
 use crate::record::{Batch, Column};
 use crate::task::error::Error;
-use crate::task::failing::malformed;
 use crate::task::flow::Places;
 use crate::task::pass::Pass;
 use crate::topology::NodeId;
 
 use super::Emitted;
-use super::emitted::{check_rejected, number};
+use super::emitted::number;
+use super::values::joined;
 
 /// Pairs to be joined, each on behalf of a row.
 #[derive(Debug, Default)]
@@ -52,47 +52,14 @@ pub(super) fn combine(
     rows: &Batch,
     places: &Places,
 ) -> Result<Emitted, Error> {
+    let combined = joined(pass, node, function, pairs, places)?;
     let mut emitted = Emitted::none();
-    let count = pairs.parents.len();
-    let place_of = |pair: usize| places.row(pairs.parents[pair] as usize);
-    pass.halving(node, 0..count, &place_of, &mut |pass, range| {
-        let called = if range.len() == count {
-            pass.functions
-                .combine(function, &pairs.keys, &pairs.left, &pairs.right)
-        } else {
-            let part: Vec<u32> = range.clone().map(number).collect();
-            let [keys, left, right] =
-                [&pairs.keys, &pairs.left, &pairs.right].map(|column| column.select(&part));
-            pass.functions.combine(function, &keys, &left, &right)
-        };
-        let combined = called.map_err(|failure| pass.trouble(node, failure))?;
-        if combined.values.len() != range.len() {
-            return Err(malformed(format!(
-                "{} values for {} pairs",
-                combined.values.len(),
-                range.len()
-            )));
+    for (pair, &parent) in pairs.parents.iter().enumerate() {
+        if !combined.failed(pair) {
+            let (key, value) = (pairs.keys.get(pair), combined.values.get(pair));
+            let timestamp = pairs.timestamps[pair];
+            emitted.push(rows, parent as usize, key, value, timestamp);
         }
-        check_rejected(&combined.rejected, range.len())?;
-        pass.reject(node, &combined.rejected, range.start, &place_of);
-        let mut rejected = combined
-            .rejected
-            .iter()
-            .map(|rejection| rejection.row as usize)
-            .peekable();
-        for (offset, pair) in range.enumerate() {
-            if rejected.next_if_eq(&offset).is_none() {
-                let (key, value) = (pairs.keys.get(pair), combined.values.get(offset));
-                emitted.push(
-                    rows,
-                    pairs.parents[pair] as usize,
-                    key,
-                    value,
-                    pairs.timestamps[pair],
-                );
-            }
-        }
-        Ok(())
-    })?;
+    }
     Ok(emitted)
 }

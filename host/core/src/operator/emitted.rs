@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use crate::functions::Output;
-use crate::record::Batch;
+use crate::record::{Batch, Column};
+use crate::store::buffer::Update;
 use crate::task::failing::{Trouble, malformed};
 use crate::task::flow::{Flow, Places};
 
@@ -11,6 +12,8 @@ use crate::task::flow::{Flow, Places};
 #[derive(Debug, Default)]
 pub(crate) struct Emitted {
     rows: Batch,
+    /// What each row's key had before, where it is told.
+    olds: Option<Column>,
     /// The row in of each, ascending; `None`: row i comes of row i.
     parents: Option<Vec<u32>>,
     /// Empty: all by port 0.
@@ -22,6 +25,7 @@ impl Emitted {
     pub(crate) fn all(rows: Batch) -> Emitted {
         Emitted {
             rows,
+            olds: None,
             parents: None,
             ports: Vec::new(),
         }
@@ -31,8 +35,17 @@ impl Emitted {
     pub(crate) fn none() -> Emitted {
         Emitted {
             rows: Batch::default(),
+            olds: None,
             parents: Some(Vec::new()),
             ports: Vec::new(),
+        }
+    }
+
+    /// No row yet; each will tell its old value, or not.
+    pub(crate) fn changes(tells_old: bool) -> Emitted {
+        Emitted {
+            olds: tells_old.then(Column::default),
+            ..Emitted::none()
         }
     }
 
@@ -40,8 +53,27 @@ impl Emitted {
     pub(crate) fn some(rows: &Batch, kept: Vec<u32>) -> Emitted {
         Emitted {
             rows: rows.select(&kept),
+            olds: None,
             parents: Some(kept),
             ports: Vec::new(),
+        }
+    }
+
+    /// The same rows, with what their keys had before.
+    pub(crate) fn telling(self, olds: Option<Column>) -> Emitted {
+        Emitted { olds, ..self }
+    }
+
+    /// The rows.
+    pub(crate) fn rows(&self) -> &Batch {
+        &self.rows
+    }
+
+    /// The places of the rows, where those of the rows that came are `places`.
+    pub(crate) fn places<'p>(&self, places: &'p Places) -> std::borrow::Cow<'p, Places> {
+        match &self.parents {
+            None => std::borrow::Cow::Borrowed(places),
+            Some(parents) => std::borrow::Cow::Owned(places.below(parents)),
         }
     }
 
@@ -54,6 +86,21 @@ impl Emitted {
         value: Option<&[u8]>,
         timestamp: i64,
     ) {
+        self.push_change(input, parent, key, (value, None), timestamp);
+    }
+
+    /// As [`Emitted::push`], with the new and the old value, which is kept only where it is told.
+    pub(crate) fn push_change(
+        &mut self,
+        input: &Batch,
+        parent: usize,
+        key: Option<&[u8]>,
+        (value, old): (Option<&[u8]>, Option<&[u8]>),
+        timestamp: i64,
+    ) {
+        if let Some(olds) = &mut self.olds {
+            olds.push(old);
+        }
         match &input.headers {
             None => self.rows.push(key, value, timestamp),
             Some(headers) => {
@@ -61,6 +108,25 @@ impl Emitted {
                     .push_with_headers(key, value, timestamp, headers.row(parent))
             }
         }
+        self.came_of(parent);
+    }
+
+    /// Appends an update that was held back, with its own headers, on behalf of `parent`.
+    pub(crate) fn push_update(&mut self, parent: usize, key: &[u8], update: &Update) {
+        let Update {
+            value,
+            old,
+            timestamp,
+            headers,
+        } = update;
+        if let Some(olds) = &mut self.olds {
+            olds.push(old.as_deref());
+        }
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_deref()));
+        self.rows
+            .push_with_headers(Some(key), value.as_deref(), *timestamp, headers);
         self.came_of(parent);
     }
 
@@ -90,6 +156,7 @@ impl Emitted {
         if self.rows.is_empty() && range.len() == input.len() {
             *self = Emitted {
                 rows,
+                olds: None,
                 parents: Some(origins),
                 ports,
             };
@@ -116,6 +183,9 @@ impl Emitted {
             self.rows.push_row_of(&later.rows, row);
             self.came_of(parent as usize);
         }
+        if let (Some(olds), Some(later)) = (&mut self.olds, &later.olds) {
+            olds.append(later);
+        }
     }
 
     /// The same, where the rows that came were those at `taken` of the node's.
@@ -135,6 +205,7 @@ impl Emitted {
         (
             Flow {
                 rows: self.rows,
+                olds: self.olds,
                 places,
             },
             self.ports,

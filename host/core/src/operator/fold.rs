@@ -19,6 +19,8 @@ use super::emitted::number;
 pub(super) struct Target {
     /// Row of the call's batch.
     pub(super) row: u32,
+    /// By which it came.
+    pub(super) input: u8,
     pub(super) group: u32,
 }
 
@@ -137,7 +139,7 @@ fn program(
     for (step, target) in targets.iter().enumerate() {
         steps.kinds.push(Step::Add);
         steps.left.push(current[target.group as usize]);
-        steps.right.push(0);
+        steps.right.push(u32::from(target.input));
         steps.rows.push(target.row);
         current[target.group as usize] = number(states.len() + step);
     }

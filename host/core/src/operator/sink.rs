@@ -2,7 +2,7 @@
 
 use crate::record::Batch;
 use crate::task::dropped::Reason;
-use crate::task::flow::Places;
+use crate::task::flow::{Flow, Places};
 use crate::task::outbox::refusal;
 use crate::task::pass::Pass;
 use crate::topology::NodeId;
@@ -25,8 +25,16 @@ pub(super) fn run(
             None => kept.push(number(row)),
         }
     }
-    take(pass, topic, rows, places, &kept);
+    take(pass, topic, false, rows, places, &kept);
     Emitted::none()
+}
+
+/// A repartition topic.
+pub(super) struct Internal<'t> {
+    pub(super) topic: &'t str,
+    pub(super) keep_null_keys: bool,
+    /// Whether rows say to which partition they go.
+    pub(super) answers: bool,
 }
 
 /// Rows for a repartition topic. Those without a key have no place there, unless an outer join
@@ -34,19 +42,19 @@ pub(super) fn run(
 pub(super) fn repartition(
     pass: &mut Pass<'_>,
     node: NodeId,
-    (topic, keep_null_keys): (&str, bool),
+    internal: Internal<'_>,
     rows: Batch,
     places: &Places,
 ) -> Emitted {
     let mut kept = Vec::with_capacity(rows.len());
     for row in 0..rows.len() {
-        if rows.keys.is_null(row) && !keep_null_keys {
+        if rows.keys.is_null(row) && !internal.keep_null_keys {
             pass.drop_row(node, Reason::NullKey);
         } else {
             kept.push(number(row));
         }
     }
-    take(pass, topic, rows, places, &kept);
+    take(pass, internal.topic, internal.answers, rows, places, &kept);
     Emitted::none()
 }
 
@@ -55,11 +63,18 @@ pub(crate) fn refused_by(pass: &Pass<'_>, topic: &str, rows: &Batch, row: usize)
     refusal(topic, pass.plan.facts.get(topic)?, rows, row, pass.now)
 }
 
-fn take(pass: &mut Pass<'_>, topic: &str, rows: Batch, places: &Places, kept: &[u32]) {
-    if kept.len() == rows.len() {
-        pass.outbox.take(topic, rows, places.clone());
+fn take(
+    pass: &mut Pass<'_>,
+    topic: &str,
+    answers: bool,
+    rows: Batch,
+    places: &Places,
+    kept: &[u32],
+) {
+    let flow = if kept.len() == rows.len() {
+        Flow::of(rows, places.clone())
     } else {
-        pass.outbox
-            .take(topic, rows.select(kept), places.select(kept));
-    }
+        Flow::of(rows.select(kept), places.select(kept))
+    };
+    pass.outbox.take(topic, answers, flow);
 }

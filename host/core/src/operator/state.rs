@@ -1,16 +1,16 @@
 //! What an operator remembers between batches beside its stores: its stream time, and the way to
 //! its windows.
 
-use crate::store::window::Retention;
-use crate::store::{self, JoinWindow, Overlay, SessionStore, StoreId, WindowStore};
-use crate::topology::description::Window;
-use crate::topology::{Node, Operation};
+use crate::store::{self, Buffer, JoinWindow, Overlay, SessionStore, WindowStore};
+use crate::task::pass::Pass;
+use crate::topology::{Node, NodeId, Operation, StoreKind, Topology};
 
 /// One operator's memory.
 #[derive(Debug)]
 pub(crate) struct OperatorState {
-    /// The highest timestamp of the rows that it took; `i64::MIN` before the first.
-    pub(crate) stream_time: i64,
+    /// The highest timestamp of the rows that it took, `i64::MIN` before the first. A cogroup has
+    /// one for each input, all others have one.
+    pub(crate) stream_times: Vec<i64>,
     pub(crate) timed: Timed,
 }
 
@@ -21,6 +21,7 @@ pub(crate) enum Timed {
     None,
     Windows(WindowStore),
     Sessions(SessionStore),
+    Buffer(Buffer),
     Join {
         left: JoinWindow,
         right: JoinWindow,
@@ -29,13 +30,20 @@ pub(crate) enum Timed {
 
 impl OperatorState {
     /// Before the first row.
-    pub(crate) fn new(node: &Node) -> OperatorState {
+    pub(crate) fn new(topology: &Topology, node: &Node) -> OperatorState {
         let timed = match &node.operation {
-            Operation::Aggregate {
-                window: Some(window),
-                store,
-                ..
-            } => windows(*window, *store),
+            Operation::Aggregate { store, .. } | Operation::Suppress { store, .. } => {
+                match topology.store(*store).kind {
+                    StoreKind::Window(kept) => Timed::Windows(WindowStore::new(*store, kept)),
+                    StoreKind::Session { retention_ms } => {
+                        Timed::Sessions(SessionStore::new(*store, retention_ms))
+                    }
+                    StoreKind::Buffer => Timed::Buffer(Buffer::new(*store)),
+                    StoreKind::KeyValue | StoreKind::Versioned { .. } | StoreKind::Join { .. } => {
+                        Timed::None
+                    }
+                }
+            }
             Operation::StreamStreamJoin {
                 before,
                 after,
@@ -50,8 +58,12 @@ impl OperatorState {
             }
             _ => Timed::None,
         };
+        let times = match node.operation {
+            Operation::Aggregate { .. } => node.inputs.len().max(1),
+            _ => 1,
+        };
         OperatorState {
-            stream_time: i64::MIN,
+            stream_times: vec![i64::MIN; times],
             timed,
         }
     }
@@ -61,16 +73,19 @@ impl OperatorState {
         !matches!(self.timed, Timed::None)
     }
 
-    /// Takes a row's timestamp; the stream time after it.
-    pub(crate) fn observe(&mut self, timestamp: i64) -> i64 {
-        self.stream_time = self.stream_time.max(timestamp);
-        self.stream_time
+    /// Takes the timestamp of a row that came by `input`; the stream time after it.
+    pub(crate) fn observe(&mut self, input: u8, timestamp: i64) -> i64 {
+        let last = self.stream_times.len() - 1;
+        let time = &mut self.stream_times[usize::from(input).min(last)];
+        *time = timestamp.max(*time);
+        *time
     }
 
     /// Deletes what nobody sees any more.
     pub(crate) fn expire(&mut self, overlay: &mut Overlay) -> Result<(), store::Error> {
         match &mut self.timed {
-            Timed::None => Ok(()),
+            // What is held back does not expire.
+            Timed::None | Timed::Buffer(_) => Ok(()),
             Timed::Windows(windows) => windows.expire(overlay),
             Timed::Sessions(sessions) => sessions.expire(overlay),
             Timed::Join { left, right } => {
@@ -81,17 +96,20 @@ impl OperatorState {
     }
 }
 
-fn windows(window: Window, store: StoreId) -> Timed {
-    match window {
-        Window::Hopping { size, grace, .. } => {
-            let retention = Retention {
-                ms: size.saturating_add(grace),
-                inclusive: false,
-            };
-            Timed::Windows(WindowStore::new(store, retention))
+impl Pass<'_> {
+    /// The windows of an aggregate, and what they are kept in. Panics where it has none.
+    pub(super) fn windows(&mut self, node: NodeId) -> (&mut WindowStore, &mut Overlay) {
+        match &mut self.states[node.0 as usize].timed {
+            Timed::Windows(windows) => (windows, self.overlay),
+            other => unreachable!("an aggregate in windows has {other:?}"),
         }
-        Window::Session { gap, grace } => {
-            Timed::Sessions(SessionStore::new(store, gap.saturating_add(grace)))
+    }
+
+    /// The sessions of an aggregate, and what they are kept in. Panics where it has none.
+    pub(super) fn sessions(&mut self, node: NodeId) -> (&mut SessionStore, &mut Overlay) {
+        match &mut self.states[node.0 as usize].timed {
+            Timed::Sessions(sessions) => (sessions, self.overlay),
+            other => unreachable!("an aggregate in sessions has {other:?}"),
         }
     }
 }

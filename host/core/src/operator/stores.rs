@@ -1,14 +1,15 @@
 //! The stores of a processor or a command, as its function sees them.
 //!
 //! Each call is made on behalf of a row and reads as of that row's place. Operators' own stores can
-//! be read, never written; windowed ones have keys that no service should know, and stay closed.
+//! be read, never written; windows and sessions by their keys as topics carry them, one by one,
+//! since their order in the store is another. What joins and suppress keep stays closed.
 
 use std::ops::{Bound, ControlFlow};
 
 use crate::functions::{State, StateError};
 use crate::limits::Limits;
 use crate::record::Column;
-use crate::store::{self, KeyRange, Overlay, StoreId};
+use crate::store::{self, KeyRange, Overlay, SessionStore, StoreId, WindowStore};
 use crate::task::flow::Places;
 use crate::topology::{StoreKind, StoreSpec, Topology};
 
@@ -54,7 +55,7 @@ impl Stores<'_> {
     }
 }
 
-/// The store at a position of a declaration, if it has plain keys.
+/// The store at a position of a declaration, if others than its operator can read it.
 pub(crate) fn readable<'t>(
     topology: &'t Topology,
     stores: &[StoreId],
@@ -67,13 +68,23 @@ pub(crate) fn readable<'t>(
         )));
     };
     let spec = topology.store(id);
-    if spec.kind != StoreKind::KeyValue {
-        return Err(StateError::Misuse(format!(
-            "store `{}` holds windows, which only its operator reads",
-            spec.name
-        )));
+    match spec.kind {
+        StoreKind::KeyValue | StoreKind::Window(_) | StoreKind::Session { .. } => Ok((id, spec)),
+        StoreKind::Versioned { .. } | StoreKind::Join { .. } | StoreKind::Buffer => Err(
+            StateError::Misuse(format!("store `{}` is its operator's alone", spec.name)),
+        ),
     }
-    Ok((id, spec))
+}
+
+/// That a store has plain keys, which have an order for those who read it.
+pub(crate) fn ranged(spec: &StoreSpec) -> Result<(), StateError> {
+    if spec.kind == StoreKind::KeyValue {
+        return Ok(());
+    }
+    Err(StateError::Misuse(format!(
+        "store `{}` holds windows, which have no range; ask for each by its key",
+        spec.name
+    )))
 }
 
 /// The columns of a range, and the visitor that fills them up to a limit.
@@ -108,10 +119,17 @@ pub(crate) fn half_open<'a>(start: Option<&'a [u8]>, end: Option<&'a [u8]>) -> K
 impl State for Stores<'_> {
     fn get_many(&mut self, store: u32, row: u32, keys: &Column) -> Result<Column, StateError> {
         let (id, spec) = self.find(store, row)?;
-        let found = if spec.read_by_others {
-            self.overlay.get_many_as_of(id, keys, |_| self.place(row))
-        } else {
-            self.overlay.get_many(id, keys)
+        let place = |_| self.place(row);
+        let overlay = &*self.overlay;
+        let found = match spec.kind {
+            StoreKind::Window(kept) => {
+                WindowStore::new(id, kept).fetch_many_as_of(overlay, keys, place)
+            }
+            StoreKind::Session { retention_ms } => {
+                SessionStore::new(id, retention_ms).fetch_many_as_of(overlay, keys, place)
+            }
+            _ if spec.read_by_others => overlay.get_many_as_of(id, keys, place),
+            _ => overlay.get_many(id, keys),
         };
         found
             .map(|entries| entries.values)
@@ -150,7 +168,8 @@ impl State for Stores<'_> {
         end: Option<&[u8]>,
         limit: u32,
     ) -> Result<(Column, Column), StateError> {
-        let (id, _) = self.find(store, row)?;
+        let (id, spec) = self.find(store, row)?;
+        ranged(spec)?;
         let (mut keys, mut values) = (Column::default(), Column::default());
         let limit = limit.min(self.limits.max_range_entries);
         let place = self.places.row(self.first + row as usize);

@@ -82,7 +82,7 @@ pub(super) fn run(
     let mut pairs = Pairs::default();
     for row in 0..rows.len() {
         let left = inputs.of(row) == LEFT;
-        let stream_time = pass.states[node.0 as usize].observe(rows.timestamps[row]);
+        let stream_time = pass.states[node.0 as usize].observe(0, rows.timestamps[row]);
         let Some(value) = rows.values.get(row) else {
             pass.drop_row(node, Reason::NullValue);
             continue;

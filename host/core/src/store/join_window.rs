@@ -63,7 +63,7 @@ impl JoinWindow {
         let arrival = header.arrivals;
         header.arrivals += 1;
         self.segments.set_header(overlay, LAST_PLACE, &header);
-        if timestamp >= self.segments.floor(&header) {
+        if timestamp >= self.segments.floor(header.last) {
             let mut entry = header.prefix(timestamp, key);
             entry.extend(ordered(timestamp));
             entry.extend(ordered(arrival));
@@ -90,7 +90,10 @@ impl JoinWindow {
         let Some(header) = self.segments.header(overlay)? else {
             return Ok(());
         };
-        let (from, to) = (from.max(self.segments.floor(&header)), to.min(header.last));
+        let (from, to) = (
+            from.max(self.segments.floor(header.last)),
+            to.min(header.last),
+        );
         if from > to {
             return Ok(());
         }

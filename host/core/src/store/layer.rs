@@ -71,6 +71,8 @@ pub(super) enum Undo {
     },
     Expired {
         entries: Vec<(u32, Slot)>,
+        /// The end of the range that was widened, if one was.
+        widened: Option<Vec<u8>>,
     },
 }
 
@@ -142,7 +144,8 @@ impl Layer {
         undo
     }
 
-    /// Deletes every key in `[start, end)`, committed ones too, at all places.
+    /// Deletes every key in `[start, end)`, committed ones too, at all places. A range that the
+    /// last one begins takes its place: what expires over time stays one range.
     pub(super) fn expire(&mut self, start: &[u8], end: &[u8]) -> Undo {
         let mut entries = Vec::new();
         for number in 0..self.entries.len() {
@@ -156,15 +159,26 @@ impl Layer {
                 entry.last.span = None;
             }
         }
-        self.expired.push((start.to_vec(), end.to_vec()));
-        Undo::Expired { entries }
+        let widened = match self.expired.last_mut() {
+            Some((last, last_end)) if last == start && last_end.as_slice() <= end => {
+                Some(std::mem::replace(last_end, end.to_vec()))
+            }
+            _ => {
+                self.expired.push((start.to_vec(), end.to_vec()));
+                None
+            }
+        };
+        Undo::Expired { entries, widened }
     }
 
     /// Takes back the latest change that has not been taken back.
     pub(super) fn undo(&mut self, undo: Undo) {
         match undo {
-            Undo::Expired { entries } => {
-                self.expired.pop();
+            Undo::Expired { entries, widened } => {
+                match (widened, self.expired.last_mut()) {
+                    (Some(before), Some((_, end))) => *end = before,
+                    _ => drop(self.expired.pop()),
+                }
                 for (number, last) in entries {
                     self.entries[number as usize].last = last;
                 }

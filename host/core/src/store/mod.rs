@@ -4,6 +4,7 @@
 //! timestamp. Committed entries stand behind the port [`Backend`]; what a transaction has written
 //! so far is an overlay over it.
 
+pub mod buffer;
 pub mod contract;
 pub mod join_window;
 mod layer;
@@ -11,14 +12,17 @@ pub mod memory;
 pub mod overlay;
 mod segments;
 pub mod session;
+pub mod versions;
 pub mod window;
 
 use std::ops::{Bound, ControlFlow};
 
+pub use buffer::Buffer;
 pub use join_window::JoinWindow;
 pub use memory::MemoryBackend;
 pub use overlay::{LAST_PLACE, Overlay, Savepoint};
 pub use session::SessionStore;
+pub use versions::Versions;
 pub use window::WindowStore;
 
 use crate::record::{Batch, Column};

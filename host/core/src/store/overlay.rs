@@ -232,9 +232,9 @@ impl Overlay {
         Ok(writes)
     }
 
-    /// What was written of a key, without a look below.
-    pub(super) fn written(&self, store: StoreId, key: &[u8]) -> Found<'_> {
-        self.layers[store.0 as usize].get(key, None)
+    /// What was written of a key, in the end or as of a place, without a look below.
+    pub(super) fn written(&self, store: StoreId, key: &[u8], place: Option<&[u32]>) -> Found<'_> {
+        self.layers[store.0 as usize].get(key, place)
     }
 
     /// Changes whenever something other than a write changes what is read: a commit, a rollback.

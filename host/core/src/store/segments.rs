@@ -7,10 +7,13 @@
 //! That time, and the length of a segment, are an entry of the store itself (so a restore brings
 //! them back, and a new version with another retention still finds its entries).
 
+use std::ops::{Bound, ControlFlow};
+
 use super::layer::Found;
 use super::overlay::Overlay;
-use super::{Error, StoreId};
-use crate::codec::{ordered, push_escaped};
+use super::{Backend, Error, KeyRange, StoreId};
+use crate::codec::{ordered, push_escaped, take_ordered};
+use crate::record::Column;
 
 /// How long a store of timed entries shows them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +43,8 @@ const HEADER: &[u8] = &[0];
 /// The first byte of entries, and of the entries of a join that wait.
 pub(super) const ENTRIES: u8 = 1;
 pub(super) const WAITING: u8 = 2;
+/// The first byte of the index of what has not closed yet.
+const OPEN: u8 = 3;
 
 /// As Kafka Streams has it: no segment is shorter.
 const SHORTEST_SEGMENT_MS: i64 = 60_000;
@@ -49,6 +54,14 @@ pub(super) struct Segments {
     pub(super) store: StoreId,
     retention: Retention,
     committed: Option<(u64, Option<Header>)>,
+    /// Nothing open has a lower time, as long as the overlay's generation is this.
+    earliest: Option<(u64, i64)>,
+}
+
+/// What is open: its time, and what tells it apart from others of that time.
+pub(super) struct Open {
+    pub(super) time: i64,
+    pub(super) rest: Vec<u8>,
 }
 
 impl Segments {
@@ -57,12 +70,22 @@ impl Segments {
             store,
             retention,
             committed: None,
+            earliest: None,
         }
     }
 
     /// The store's record, if anything was ever written.
     pub(super) fn header(&mut self, overlay: &Overlay) -> Result<Option<Header>, Error> {
-        match overlay.written(self.store, HEADER) {
+        self.header_as_of(overlay, None)
+    }
+
+    /// The store's record as of a place; `None`: in the end.
+    pub(super) fn header_as_of(
+        &mut self,
+        overlay: &Overlay,
+        place: Option<&[u32]>,
+    ) -> Result<Option<Header>, Error> {
+        match overlay.written(self.store, HEADER, place) {
             Found::Value(bytes, _) => return self.decode(bytes).map(Some),
             Found::Deleted => return Ok(None),
             Found::Unknown => {}
@@ -73,10 +96,18 @@ impl Segments {
         {
             return Ok(header);
         }
-        let bytes = overlay.get(self.store, HEADER)?;
-        let header = bytes.map(|(bytes, _)| self.decode(&bytes)).transpose()?;
+        // Nothing was written of it, so this is what is committed.
+        let header = self.committed_header(overlay.backend())?;
         self.committed = Some((generation, header));
         Ok(header)
+    }
+
+    /// The store's record as it is committed.
+    pub(super) fn committed_header(&self, backend: &dyn Backend) -> Result<Option<Header>, Error> {
+        let keys = Column::from_iter([Some(HEADER)]);
+        let entries = backend.get_many(self.store, &keys)?;
+        let header = entries.values.get(0).map(|bytes| self.decode(bytes));
+        header.transpose()
     }
 
     /// Notes that something is written at `time`; answers with the record as it is then.
@@ -120,9 +151,9 @@ impl Segments {
         overlay.put(self.store, place, HEADER, Some(&bytes), last);
     }
 
-    /// The lowest time that readers see.
-    pub(super) fn floor(&self, header: &Header) -> i64 {
-        let floor = header.last.saturating_sub(self.retention.ms);
+    /// The lowest time that readers see, `last` being the highest.
+    pub(super) fn floor(&self, last: i64) -> i64 {
+        let floor = last.saturating_sub(self.retention.ms);
         if self.retention.inclusive {
             floor
         } else {
@@ -130,17 +161,88 @@ impl Segments {
         }
     }
 
-    /// Deletes the segments that nobody sees any more.
+    /// Deletes the segments that nobody sees any more, and in which nothing is open.
     pub(super) fn expire(&mut self, overlay: &mut Overlay, place: &[u32]) -> Result<(), Error> {
         let Some(header) = self.header(overlay)? else {
             return Ok(());
         };
-        let expired = header.segment(self.floor(&header));
+        let kept = self.floor(header.last);
+        if header.segment(kept) <= header.expired {
+            return Ok(());
+        }
+        let expired = header.segment(kept.min(self.earliest(overlay)?));
         if expired > header.expired {
             overlay.expire(self.store, &[ENTRIES], &segment_key(expired));
             self.set_header(overlay, place, &Header { expired, ..header });
         }
         Ok(())
+    }
+
+    /// Notes what will close, in the order of `time`, then of the bytes of `rest`. It keeps its
+    /// segment from expiring.
+    pub(super) fn open(&mut self, overlay: &mut Overlay, place: &[u32], time: i64, rest: &[u8]) {
+        overlay.put(self.store, place, &open_key(time, rest), Some(&[]), time);
+        if let Some((_, earliest)) = &mut self.earliest {
+            *earliest = time.min(*earliest);
+        }
+    }
+
+    /// What was noted will not close after all: it is gone.
+    pub(super) fn forget(&self, overlay: &mut Overlay, place: &[u32], time: i64, rest: &[u8]) {
+        overlay.put(self.store, place, &open_key(time, rest), None, time);
+    }
+
+    /// Takes what was noted with a time below `before`, in order. Costs nothing while the earliest
+    /// is known to be later, and else one seek and what is taken.
+    pub(super) fn take_closed(
+        &mut self,
+        overlay: &mut Overlay,
+        place: &[u32],
+        before: i64,
+    ) -> Result<Vec<Open>, Error> {
+        if before <= self.earliest(overlay)? {
+            return Ok(Vec::new());
+        }
+        let mut closed = Vec::new();
+        let mut earliest = i64::MAX;
+        let mut corrupted = false;
+        overlay.range(self.store, all_open(), &mut |key, _, _| {
+            match take_ordered(&key[1..]) {
+                None => corrupted = true,
+                Some((time, _)) if time >= before => earliest = time,
+                Some((time, rest)) => {
+                    let rest = rest.to_vec();
+                    closed.push(Open { time, rest });
+                    return ControlFlow::Continue(());
+                }
+            }
+            ControlFlow::Break(())
+        })?;
+        if corrupted {
+            return Err(self.corrupted());
+        }
+        self.earliest = Some((overlay.generation(), earliest));
+        for Open { time, rest } in &closed {
+            self.forget(overlay, place, *time, rest);
+        }
+        Ok(closed)
+    }
+
+    /// No open time is lower; `i64::MAX`: nothing is open.
+    fn earliest(&mut self, overlay: &mut Overlay) -> Result<i64, Error> {
+        let generation = overlay.generation();
+        if let Some((seen, earliest)) = self.earliest
+            && seen == generation
+        {
+            return Ok(earliest);
+        }
+        let mut earliest = i64::MAX;
+        overlay.range(self.store, all_open(), &mut |_, _, time| {
+            earliest = time;
+            ControlFlow::Break(())
+        })?;
+        self.earliest = Some((generation, earliest));
+        Ok(earliest)
     }
 
     /// That an entry's key is not one that this kind of store writes.
@@ -174,6 +276,22 @@ impl Header {
     /// The beginning of the keys of `key`'s entries in the segment of `time`.
     pub(super) fn prefix(&self, time: i64, key: &[u8]) -> Vec<u8> {
         prefix(self.segment(time), key)
+    }
+}
+
+fn open_key(time: i64, rest: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(9 + rest.len());
+    bytes.push(OPEN);
+    bytes.extend(ordered(time));
+    bytes.extend(rest);
+    bytes
+}
+
+fn all_open() -> KeyRange<'static> {
+    KeyRange {
+        start: Bound::Included(&[OPEN]),
+        end: Bound::Excluded(&[OPEN + 1]),
+        reverse: false,
     }
 }
 

@@ -2,15 +2,16 @@
 //! and last row.
 //!
 //! Sessions lie by their end. Readers see exactly those that end at or after the highest end ever
-//! written, less the retention; only [`SessionStore::ending`] sees what the store still holds
-//! beside them, so that each is sent when it closes.
+//! written, less the retention. Sessions that are to be sent when they close are noted in an index
+//! of their own, and stay until they were taken from it.
 
 use std::ops::{Bound, ControlFlow};
 
 use super::overlay::Overlay;
 use super::segments::{ENTRIES, Header, Retention, Segments, prefix, segment_key};
-use super::{Error, KeyRange, StoreId};
-use crate::codec::{ordered, take_escaped, take_ordered};
+use super::{Backend, Entries, Error, KeyRange, StoreId};
+use crate::codec::{ordered, split_session_key, take_escaped, take_ordered};
+use crate::record::Column;
 
 /// The sessions of one store. Entries live in the overlay; this is the way to them.
 #[derive(Debug)]
@@ -59,7 +60,7 @@ impl SessionStore {
         value: Option<&[u8]>,
     ) -> Result<(), Error> {
         let header = self.segments.observe(overlay, place, end)?;
-        if end >= self.segments.floor(&header) {
+        if end >= self.segments.floor(header.last) {
             overlay.put(
                 self.segments.store,
                 place,
@@ -79,7 +80,7 @@ impl SessionStore {
         (start, end): (i64, i64),
     ) -> Result<Option<Vec<u8>>, Error> {
         match self.segments.header(overlay)? {
-            Some(header) if end >= self.segments.floor(&header) => {
+            Some(header) if end >= self.segments.floor(header.last) => {
                 let key = entry_key(&header, key, start, end);
                 Ok(overlay
                     .get(self.segments.store, &key)?
@@ -87,6 +88,45 @@ impl SessionStore {
             }
             _ => Ok(None),
         }
+    }
+
+    /// The aggregates of many sessions, by their keys as topics carry them, each as of its row's
+    /// place. One look-up below. Null where the key is null or none of a session.
+    pub fn fetch_many_as_of<'p>(
+        &mut self,
+        overlay: &Overlay,
+        keys: &Column,
+        place_of: impl Fn(usize) -> &'p [u32],
+    ) -> Result<Entries, Error> {
+        let mut headers = Vec::with_capacity(keys.len());
+        for row in 0..keys.len() {
+            headers.push(self.segments.header_as_of(overlay, Some(place_of(row)))?);
+        }
+        let asked = self.entry_keys(keys, |row| headers[row]);
+        overlay.get_many_as_of(self.segments.store, &asked, place_of)
+    }
+
+    /// Where the committed sessions of these keys, as topics carry them, lie in the backend; null
+    /// for what readers do not see. `None`: nothing was ever written, so nobody knows.
+    pub fn committed_keys(
+        &self,
+        backend: &dyn Backend,
+        keys: &Column,
+    ) -> Result<Option<Column>, Error> {
+        let header = self.segments.committed_header(backend)?;
+        Ok(header.map(|header| self.entry_keys(keys, |_| Some(header))))
+    }
+
+    fn entry_keys(&self, keys: &Column, header_of: impl Fn(usize) -> Option<Header>) -> Column {
+        let mut asked = Column::with_capacity(keys.len(), keys.bytes().len() + 12 * keys.len());
+        for (row, key) in keys.iter().enumerate() {
+            let session = key.and_then(split_session_key).zip(header_of(row));
+            let floor = |header: &Header| self.segments.floor(header.last);
+            let kept = session.filter(|((_, _, end), header)| *end >= floor(header));
+            let entry = kept.map(|((key, start, end), header)| entry_key(&header, key, start, end));
+            asked.push(entry.as_deref());
+        }
+        asked
     }
 
     /// A key's sessions with end >= `earliest_end` and start <= `latest_start` that readers see, by
@@ -103,7 +143,7 @@ impl SessionStore {
         let Some(header) = self.segments.header(overlay)? else {
             return Ok(sessions);
         };
-        let from = earliest_end.max(self.segments.floor(&header));
+        let from = earliest_end.max(self.segments.floor(header.last));
         if from > header.last {
             return Ok(sessions);
         }
@@ -144,30 +184,77 @@ impl SessionStore {
         Ok(sessions)
     }
 
-    /// The sessions that end in `[from, to]`, retained or not yet deleted, in the order of end,
-    /// start, key bytes: what closes when sessions close. Cost: a scan of the segments between.
-    pub fn ending(
+    /// Notes that the session is to be taken when it closes.
+    pub fn open(
         &mut self,
         overlay: &mut Overlay,
-        from: i64,
-        to: i64,
+        place: &[u32],
+        key: &[u8],
+        (start, end): (i64, i64),
+    ) {
+        self.segments
+            .open(overlay, place, end, &open_rest(key, start));
+    }
+
+    /// Takes back [`SessionStore::open`]: the session is gone.
+    pub fn forget(
+        &mut self,
+        overlay: &mut Overlay,
+        place: &[u32],
+        key: &[u8],
+        (start, end): (i64, i64),
+    ) {
+        self.segments
+            .forget(overlay, place, end, &open_rest(key, start));
+    }
+
+    /// Takes the open sessions that end before `before`, in the order of end, start, key bytes;
+    /// they stay in the store as long as it keeps them. Costs nothing while the earliest is known
+    /// to be later, else a seek and a look-up of what is taken.
+    pub fn take_closed(
+        &mut self,
+        overlay: &mut Overlay,
+        place: &[u32],
+        before: i64,
     ) -> Result<Vec<Session>, Error> {
+        let closed = self.segments.take_closed(overlay, place, before)?;
+        let Some(header) = self
+            .segments
+            .header(overlay)?
+            .filter(|_| !closed.is_empty())
+        else {
+            return Ok(Vec::new());
+        };
+        let mut keys = Column::default();
+        for open in &closed {
+            let (start, key) = take_ordered(&open.rest).ok_or_else(|| self.segments.corrupted())?;
+            keys.push(Some(&entry_key(&header, key, start, open.time)));
+        }
+        let entries = overlay.get_many(self.segments.store, &keys)?;
+        let found = keys.iter().zip(entries.values.iter());
+        Ok(found
+            .filter_map(|(key, value)| session(key?, value?))
+            .collect())
+    }
+
+    /// All sessions that readers see, in the order of end, start, key bytes. A scan of the store.
+    pub fn all(&mut self, overlay: &mut Overlay) -> Result<Vec<Session>, Error> {
         let mut sessions = Vec::new();
         let Some(header) = self.segments.header(overlay)? else {
             return Ok(sessions);
         };
-        let start = segment_key(header.segment(from));
-        let end = segment_key(header.segment(to).saturating_add(1));
+        let floor = self.segments.floor(header.last);
+        let start = segment_key(header.segment(floor));
         let range = KeyRange {
             start: Bound::Included(&start),
-            end: Bound::Excluded(&end),
+            end: Bound::Excluded(&[ENTRIES + 1]),
             reverse: false,
         };
         let mut corrupted = false;
         overlay.range(self.segments.store, range, &mut |key, value, _| {
             match session(key, value) {
                 None => corrupted = true,
-                Some(session) if (from..=to).contains(&session.end) => sessions.push(session),
+                Some(session) if session.end >= floor => sessions.push(session),
                 Some(_) => {}
             }
             if corrupted {
@@ -183,16 +270,8 @@ impl SessionStore {
         Ok(sessions)
     }
 
-    /// All sessions that readers see, in the order of end, start, key bytes.
-    pub fn all(&mut self, overlay: &mut Overlay) -> Result<Vec<Session>, Error> {
-        match self.segments.header(overlay)? {
-            Some(header) => self.ending(overlay, self.segments.floor(&header), header.last),
-            None => Ok(Vec::new()),
-        }
-    }
-
-    /// Deletes the segments that nobody sees any more. Call it before a commit, when all that
-    /// closed was sent.
+    /// Deletes the segments that nobody sees any more and that have no open session. Call it before
+    /// a commit.
     pub fn expire(&mut self, overlay: &mut Overlay) -> Result<(), Error> {
         self.segments.expire(overlay, super::LAST_PLACE)
     }
@@ -203,6 +282,11 @@ fn entry_key(header: &Header, key: &[u8], start: i64, end: i64) -> Vec<u8> {
     bytes.extend(ordered(end));
     bytes.extend(ordered(start));
     bytes
+}
+
+/// What tells apart the open sessions of one end.
+fn open_rest(key: &[u8], start: i64) -> Vec<u8> {
+    [&ordered(start), key].concat()
 }
 
 /// Start and end.

@@ -1,16 +1,16 @@
 //! Window stores: an aggregate for each key and window start.
 //!
 //! A window's length is the operator's affair; the store knows starts. Readers see exactly the
-//! windows that its retention keeps, by the highest start ever written; only
-//! [`WindowStore::starting`] sees what the store still holds beside them, so that a window can be
-//! sent when it closes, however far the row at hand moved time.
+//! windows that its retention keeps, by the highest start ever written. Windows that are to be sent
+//! when they close are noted in an index of their own, and stay until they were taken from it,
+//! however far the row at hand moved time.
 
 use std::ops::{Bound, ControlFlow};
 
 use super::overlay::Overlay;
 use super::segments::{ENTRIES, Header, Segments, segment_key};
-use super::{Entries, Error, KeyRange, StoreId};
-use crate::codec::{ordered, take_escaped, take_ordered};
+use super::{Backend, Entries, Error, KeyRange, StoreId};
+use crate::codec::{ordered, split_windowed_key, take_escaped, take_ordered};
 use crate::record::Column;
 
 pub use super::segments::Retention;
@@ -50,6 +50,11 @@ impl WindowStore {
         Ok(self.segments.header(overlay)?.map(|header| header.last))
     }
 
+    /// The lowest start that readers see once `last` is the highest.
+    pub fn floor(&self, last: i64) -> i64 {
+        self.segments.floor(last)
+    }
+
     /// Puts a window's aggregate, or deletes it. A window older than the retention is not kept.
     pub fn put(
         &mut self,
@@ -60,7 +65,7 @@ impl WindowStore {
         timestamp: i64,
     ) -> Result<(), Error> {
         let header = self.segments.observe(overlay, place, start)?;
-        if start >= self.segments.floor(&header) {
+        if start >= self.segments.floor(header.last) {
             let key = entry_key(&header, key, start);
             overlay.put(self.segments.store, place, &key, value, timestamp);
         }
@@ -75,37 +80,57 @@ impl WindowStore {
         start: i64,
     ) -> Result<Option<(Vec<u8>, i64)>, Error> {
         match self.segments.header(overlay)? {
-            Some(header) if start >= self.segments.floor(&header) => {
+            Some(header) if start >= self.segments.floor(header.last) => {
                 overlay.get(self.segments.store, &entry_key(&header, key, start))
             }
             _ => Ok(None),
         }
     }
 
-    /// The aggregates of many windows, as pairs of a key and a start, in their order. One look-up
-    /// below. A null key has none.
-    pub fn fetch_many(
+    /// The aggregates of many windows, by their keys as topics carry them, in their order. One
+    /// look-up below. Null where the key is null or none of a window.
+    pub fn fetch_many(&mut self, overlay: &Overlay, keys: &Column) -> Result<Entries, Error> {
+        let header = self.segments.header(overlay)?;
+        let asked = self.entry_keys(keys, |_| header);
+        overlay.get_many(self.segments.store, &asked)
+    }
+
+    /// As [`WindowStore::fetch_many`], each key as of its row's place: with the windows, and the
+    /// retention, that readers saw there.
+    pub fn fetch_many_as_of<'p>(
         &mut self,
         overlay: &Overlay,
         keys: &Column,
-        starts: &[i64],
+        place_of: impl Fn(usize) -> &'p [u32],
     ) -> Result<Entries, Error> {
-        let Some(header) = self.segments.header(overlay)? else {
-            let timestamps = vec![0; keys.len()];
-            return Ok(Entries {
-                values: Column::nulls(keys.len()),
-                timestamps,
-            });
-        };
-        let floor = self.segments.floor(&header);
-        let mut asked = Column::with_capacity(keys.len(), keys.bytes().len() + 19 * keys.len());
-        for (key, &start) in keys.iter().zip(starts) {
-            let key = key
-                .filter(|_| start >= floor)
-                .map(|key| entry_key(&header, key, start));
-            asked.push(key.as_deref());
+        let mut headers = Vec::with_capacity(keys.len());
+        for row in 0..keys.len() {
+            headers.push(self.segments.header_as_of(overlay, Some(place_of(row)))?);
         }
-        overlay.get_many(self.segments.store, &asked)
+        let asked = self.entry_keys(keys, |row| headers[row]);
+        overlay.get_many_as_of(self.segments.store, &asked, place_of)
+    }
+
+    /// Where the committed windows of these keys, as topics carry them, lie in the backend; null
+    /// for what readers do not see. `None`: nothing was ever written, so nobody knows.
+    pub fn committed_keys(
+        &self,
+        backend: &dyn Backend,
+        keys: &Column,
+    ) -> Result<Option<Column>, Error> {
+        let header = self.segments.committed_header(backend)?;
+        Ok(header.map(|header| self.entry_keys(keys, |_| Some(header))))
+    }
+
+    fn entry_keys(&self, keys: &Column, header_of: impl Fn(usize) -> Option<Header>) -> Column {
+        let mut asked = Column::with_capacity(keys.len(), keys.bytes().len() + 12 * keys.len());
+        for (row, key) in keys.iter().enumerate() {
+            let window = key.and_then(split_windowed_key).zip(header_of(row));
+            let kept = window.filter(|((_, start), header)| *start >= self.floor(header.last));
+            let entry = kept.map(|((key, start), header)| entry_key(&header, key, start));
+            asked.push(entry.as_deref());
+        }
+        asked
     }
 
     /// Visits a key's windows that start in `[from, to]`, by start (from the highest down with
@@ -121,7 +146,10 @@ impl WindowStore {
         let Some(header) = self.segments.header(overlay)? else {
             return Ok(());
         };
-        let (from, to) = (from.max(self.segments.floor(&header)), to.min(header.last));
+        let (from, to) = (
+            from.max(self.segments.floor(header.last)),
+            to.min(header.last),
+        );
         if from > to {
             return Ok(());
         }
@@ -154,50 +182,70 @@ impl WindowStore {
         Ok(())
     }
 
-    /// The windows that start in `[from, to]`, retained or not yet deleted, in the order of start,
-    /// then key bytes: what closes when windows close. Cost: a scan of the segments between.
-    pub fn starting(
+    /// Notes that the window is to be taken when it closes.
+    pub fn open(&mut self, overlay: &mut Overlay, place: &[u32], (key, start): (&[u8], i64)) {
+        self.segments.open(overlay, place, start, key);
+    }
+
+    /// Takes back [`WindowStore::open`]: the window is gone.
+    pub fn forget(&mut self, overlay: &mut Overlay, place: &[u32], (key, start): (&[u8], i64)) {
+        self.segments.forget(overlay, place, start, key);
+    }
+
+    /// Takes the open windows that start before `before`, in the order of start, then key bytes;
+    /// they stay in the store as long as it keeps them. Costs nothing while the earliest is known
+    /// to be later, else a seek and a look-up of what is taken.
+    pub fn take_closed(
         &mut self,
         overlay: &mut Overlay,
-        from: i64,
-        to: i64,
+        place: &[u32],
+        before: i64,
     ) -> Result<Vec<Window>, Error> {
-        let mut windows = self.scan(overlay, from, to)?;
-        windows.sort_unstable_by(|a, b| (a.start, &a.key).cmp(&(b.start, &b.key)));
-        Ok(windows)
-    }
-
-    /// All windows that readers see, in the order of start, then key bytes.
-    pub fn all(&mut self, overlay: &mut Overlay) -> Result<Vec<Window>, Error> {
-        match self.segments.header(overlay)? {
-            Some(header) => self.starting(overlay, self.segments.floor(&header), header.last),
-            None => Ok(Vec::new()),
+        let closed = self.segments.take_closed(overlay, place, before)?;
+        let Some(header) = self
+            .segments
+            .header(overlay)?
+            .filter(|_| !closed.is_empty())
+        else {
+            return Ok(Vec::new());
+        };
+        let mut keys = Column::default();
+        for open in &closed {
+            keys.push(Some(&entry_key(&header, &open.rest, open.time)));
         }
+        let entries = overlay.get_many(self.segments.store, &keys)?;
+        let found = closed
+            .into_iter()
+            .zip(entries.values.iter().zip(entries.timestamps));
+        let windows = found.filter_map(|(open, (value, timestamp))| {
+            Some(Window {
+                key: open.rest,
+                start: open.time,
+                value: value?.to_vec(),
+                timestamp,
+            })
+        });
+        Ok(windows.collect())
     }
 
-    /// Deletes the segments that nobody sees any more. Call it before a commit, when all that
-    /// closed was sent.
-    pub fn expire(&mut self, overlay: &mut Overlay) -> Result<(), Error> {
-        self.segments.expire(overlay, super::LAST_PLACE)
-    }
-
-    fn scan(&mut self, overlay: &mut Overlay, from: i64, to: i64) -> Result<Vec<Window>, Error> {
+    /// All windows that readers see, in the order of start, then key bytes. A scan of the store.
+    pub fn all(&mut self, overlay: &mut Overlay) -> Result<Vec<Window>, Error> {
         let mut windows = Vec::new();
         let Some(header) = self.segments.header(overlay)? else {
             return Ok(windows);
         };
-        let start = segment_key(header.segment(from));
-        let end = segment_key(header.segment(to).saturating_add(1));
+        let floor = self.segments.floor(header.last);
+        let start = segment_key(header.segment(floor));
         let range = KeyRange {
             start: Bound::Included(&start),
-            end: Bound::Excluded(&end),
+            end: Bound::Excluded(&[ENTRIES + 1]),
             reverse: false,
         };
         let mut corrupted = false;
         overlay.range(self.segments.store, range, &mut |key, value, timestamp| {
             match window(key, value, timestamp) {
                 None => corrupted = true,
-                Some(window) if (from..=to).contains(&window.start) => windows.push(window),
+                Some(window) if window.start >= floor => windows.push(window),
                 Some(_) => {}
             }
             if corrupted {
@@ -207,10 +255,16 @@ impl WindowStore {
             }
         })?;
         if corrupted {
-            Err(self.segments.corrupted())
-        } else {
-            Ok(windows)
+            return Err(self.segments.corrupted());
         }
+        windows.sort_unstable_by(|a, b| (a.start, &a.key).cmp(&(b.start, &b.key)));
+        Ok(windows)
+    }
+
+    /// Deletes the segments that nobody sees any more and that have no open window. Call it before
+    /// a commit.
+    pub fn expire(&mut self, overlay: &mut Overlay) -> Result<(), Error> {
+        self.segments.expire(overlay, super::LAST_PLACE)
     }
 }
 

@@ -8,7 +8,7 @@
 
 use std::cmp::Ordering;
 
-use crate::record::Batch;
+use crate::record::{Batch, Column};
 
 /// The places of rows, row by row in one run of levels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -101,7 +101,35 @@ impl Places {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Flow {
     pub(crate) rows: Batch,
+    /// What each row's key had before, where a table tells it.
+    pub(crate) olds: Option<Column>,
     pub(crate) places: Places,
+}
+
+impl Flow {
+    /// Rows that tell no old values.
+    pub(crate) fn of(rows: Batch, places: Places) -> Flow {
+        Flow {
+            rows,
+            olds: None,
+            places,
+        }
+    }
+
+    /// The rows at `rows`, in that order.
+    pub(crate) fn select(&self, rows: &[u32]) -> Flow {
+        Flow {
+            rows: self.rows.select(rows),
+            olds: self.olds.as_ref().map(|olds| olds.select(rows)),
+            places: self.places.select(rows),
+        }
+    }
+
+    /// The same rows, each place one level longer.
+    pub(crate) fn with_level(mut self, level: u32) -> Flow {
+        self.places = self.places.with_level(level);
+        self
+    }
 }
 
 /// By which input of its reader each row came.
@@ -139,8 +167,10 @@ pub(crate) fn merge(mut flows: Vec<(u8, Flow)>) -> (Flow, Inputs) {
         .map(|(_, flow)| flow.places.width)
         .max()
         .unwrap_or(1);
+    let tells = flows.iter().any(|(_, flow)| flow.olds.is_some());
     let mut merged = Flow {
         rows: Batch::default(),
+        olds: tells.then(Column::default),
         places: Places {
             width,
             levels: Vec::with_capacity(order.len() * width),
@@ -151,6 +181,9 @@ pub(crate) fn merge(mut flows: Vec<(u8, Flow)>) -> (Flow, Inputs) {
         let (input, flow) = &flows[number];
         merged.rows.push_row_of(&flow.rows, row);
         merged.places.push(flow.places.row(row));
+        if let Some(olds) = &mut merged.olds {
+            olds.push(flow.olds.as_ref().and_then(|olds| olds.get(row)));
+        }
         inputs.push(*input);
     }
     (merged, Inputs::Each(inputs))
@@ -173,6 +206,7 @@ mod tests {
         let width = rows[0].1.len();
         let mut flow = Flow {
             rows: Batch::default(),
+            olds: None,
             places: Places {
                 width,
                 levels: Vec::new(),

@@ -14,13 +14,14 @@ const NONE: &str = "-";
 /// Stream times as text. Without those of operators where they would be too long for a broker: they
 /// are then found again as rows come.
 pub(super) fn encode(task: i64, operators: &[OperatorState]) -> String {
-    let relative = |state: &OperatorState| match state.stream_time {
+    let relative = |time: &i64| match *time {
         i64::MIN => NONE.to_owned(),
         time => base36(i128::from(time) - i128::from(base(task))),
     };
     let times: Vec<String> = operators
         .iter()
         .filter(|state| state.keeps_time())
+        .flat_map(|state| &state.stream_times)
         .map(relative)
         .collect();
     let task = if task == i64::MIN {
@@ -54,12 +55,15 @@ pub(super) fn decode(text: &str, operators: &mut [OperatorState]) -> Option<i64>
     if times.is_empty() {
         return Some(task);
     }
-    let mut keeping = operators.iter_mut().filter(|state| state.keeps_time());
+    let mut keeping = operators
+        .iter_mut()
+        .filter(|state| state.keeps_time())
+        .flat_map(|state| &mut state.stream_times);
     for time in times.split(',') {
-        let state = keeping.next()?;
+        let kept = keeping.next()?;
         if time != NONE {
             let time = base(task).checked_add(i64::from_str_radix(time, 36).ok()?)?;
-            state.stream_time = state.stream_time.max(time);
+            *kept = time.max(*kept);
         }
     }
     keeping.next().is_none().then_some(task)

@@ -99,7 +99,11 @@ impl Task {
             id,
             group: PartitionGroup::new(inputs.len(), limits.max_idle_ms),
             overlay: Overlay::new(backend, &shared),
-            states: topology.nodes().iter().map(OperatorState::new).collect(),
+            states: topology
+                .nodes()
+                .iter()
+                .map(|node| OperatorState::new(&topology, node))
+                .collect(),
             schedules: Schedules::new(&topology, &subtopology.nodes),
             dropped: Dropped::default(),
             committed: vec![None; inputs.len()],
@@ -294,6 +298,7 @@ impl Task {
             dropped: &mut self.dropped,
             functions,
             stream_times,
+            partition: self.id.partition,
             now,
             origin,
             failed: Vec::new(),

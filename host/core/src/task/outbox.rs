@@ -8,33 +8,51 @@ use crate::time::Timestamp;
 use crate::topology::{Plan, TopicFacts};
 
 use super::effect::{Effects, Produce};
-use super::flow::{Flow, Places, merge};
+use super::flow::{Flow, merge};
 
 /// What Kafka adds to one row at most: the batch's header, and the row's lengths and deltas.
 const ROW_OVERHEAD: usize = 61 + 40;
 /// What Kafka adds to a header's name and value at most.
 const HEADER_OVERHEAD: usize = 10;
 
+/// Rows bound for one topic.
+#[derive(Debug)]
+struct Bound {
+    topic: String,
+    /// Whether each row says its partition itself, in the first 4 bytes of its value.
+    answers: bool,
+    flows: Vec<Flow>,
+}
+
 /// Rows for topics, gathered during a pass.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
-    topics: Vec<(String, Vec<Flow>)>,
+    topics: Vec<Bound>,
 }
 
 impl Outbox {
-    /// Takes rows for a topic.
-    pub(crate) fn take(&mut self, topic: &str, rows: Batch, places: Places) {
-        let flow = Flow { rows, places };
-        match self.topics.iter_mut().find(|(name, _)| name == topic) {
-            Some((_, flows)) => flows.push(flow),
-            None => self.topics.push((topic.to_owned(), vec![flow])),
+    /// Takes rows for a topic; `answers`: each says its partition itself, in the first 4 bytes of
+    /// its value (big-endian).
+    pub(crate) fn take(&mut self, topic: &str, answers: bool, flow: Flow) {
+        match self.topics.iter_mut().find(|bound| bound.topic == topic) {
+            Some(bound) => bound.flows.push(flow),
+            None => self.topics.push(Bound {
+                topic: topic.to_owned(),
+                answers,
+                flows: vec![flow],
+            }),
         }
     }
 
     /// The rows of each topic as one effect. `spread` tells rows without a key apart, by their
     /// sequence in the batch, and the same in a replay.
     pub(crate) fn finish(self, plan: &Plan, spread: &dyn Fn(usize) -> u64, effects: &mut Effects) {
-        for (topic, flows) in self.topics {
+        for Bound {
+            topic,
+            answers,
+            flows,
+        } in self.topics
+        {
             let (flow, _) = merge(flows.into_iter().map(|flow| (0, flow)).collect());
             if flow.rows.is_empty() {
                 continue;
@@ -42,9 +60,16 @@ impl Outbox {
             let count = plan.partitions[&topic];
             let keyless =
                 |row: usize| partition_without_key(spread(flow.places.sequence(row)), count);
-            let keys = flow.rows.keys.iter().enumerate();
-            let partitions = keys
-                .map(|(row, key)| key.map_or_else(|| keyless(row), |key| partition(key, count)))
+            let by_key = |row: usize| match flow.rows.keys.get(row) {
+                Some(key) => partition(key, count),
+                None => keyless(row),
+            };
+            let by_value = |row: usize| {
+                let first = flow.rows.values.get(row).and_then(<[u8]>::first_chunk);
+                first.map_or(0, |first| u32::from_be_bytes(*first) % count)
+            };
+            let partitions = (0..flow.rows.len())
+                .map(|row| if answers { by_value(row) } else { by_key(row) })
                 .collect();
             effects.produce.push(Produce {
                 topic,

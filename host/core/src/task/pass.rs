@@ -31,6 +31,8 @@ pub(crate) struct Pass<'a> {
     pub(crate) functions: &'a mut dyn Functions,
     /// The task's stream time at each row of the batch, by sequence.
     pub(crate) stream_times: &'a [i64],
+    /// The task's.
+    pub(crate) partition: u32,
     /// The wall clock.
     pub(crate) now: Timestamp,
     /// What the rows go back to.
@@ -74,7 +76,7 @@ impl Pass<'_> {
                 continue;
             }
             let (flow, inputs) = merge(flows);
-            let emitted = operator::run(self, id, flow.rows, &inputs, &flow.places)?;
+            let emitted = operator::run(self, id, flow.rows, flow.olds, &inputs, &flow.places)?;
             let (flow, ports) = emitted.into_flow(flow.places);
             spread(topology.node(id), flow, &ports, &mut |child, flow| {
                 arrive(&mut pending, child, flow)
@@ -103,6 +105,7 @@ impl Pass<'_> {
             self,
             child.node,
             flow.rows,
+            flow.olds,
             &Inputs::All(child.input),
             &flow.places,
         )?;
@@ -154,10 +157,7 @@ impl Pass<'_> {
 
 fn one_row(flow: &Flow, row: usize) -> Flow {
     let only = [u32::try_from(row).expect("a batch is numbered in u32")];
-    Flow {
-        rows: flow.rows.select(&only),
-        places: flow.places.select(&only),
-    }
+    flow.select(&only)
 }
 
 /// Hands a node's rows to the readers of their ports. The last reader gets the rows themselves,
@@ -179,11 +179,7 @@ fn spread(node: &Node, flow: Flow, ports: &[u8], arrive: &mut dyn FnMut(Child, F
             .filter(|row| here(row) && (port == 0 || !ports.is_empty()))
             .collect();
         if !rows.is_empty() && !children.is_empty() {
-            let part = Flow {
-                rows: flow.rows.select(&rows),
-                places: flow.places.select(&rows),
-            };
-            spread_port(children, part, arrive);
+            spread_port(children, flow.select(&rows), arrive);
         }
     }
 }
@@ -194,23 +190,10 @@ fn spread_port(children: &[Child], flow: Flow, arrive: &mut dyn FnMut(Child, Flo
         [only] => arrive(*only, flow),
         [others @ .., last] => {
             for (level, child) in (0_u32..).zip(others) {
-                arrive(
-                    *child,
-                    Flow {
-                        rows: flow.rows.clone(),
-                        places: flow.places.with_level(level),
-                    },
-                );
+                arrive(*child, flow.clone().with_level(level));
             }
             let level = u32::try_from(others.len()).expect("the number of nodes is checked");
-            let places = flow.places.with_level(level);
-            arrive(
-                *last,
-                Flow {
-                    rows: flow.rows,
-                    places,
-                },
-            );
+            arrive(*last, flow.with_level(level));
         }
     }
 }
@@ -222,10 +205,7 @@ pub(crate) fn arrivals(readers: &[NodeId], rows: &Batch, places: Places) -> Arri
         .map(|&node| Child { node, input: 0 })
         .collect();
     let mut arrivals = Vec::new();
-    let flow = Flow {
-        rows: rows.clone(),
-        places,
-    };
+    let flow = Flow::of(rows.clone(), places);
     spread_port(&children, flow, &mut |child, flow| {
         arrivals.push((child, flow))
     });

@@ -8,11 +8,11 @@ use crate::limits::Limits;
 use crate::operator::{OperatorState, Timed};
 use crate::record::Batch;
 use crate::restore;
-use crate::store::{Backend, Overlay, StoreId};
+use crate::store::{Backend, Overlay, StoreId, Versions};
 use crate::task::{Commit, DeadLetter, Effects, Progress, Reason, Task, TaskId};
 use crate::time::Timestamp;
 use crate::topology::description::Description;
-use crate::topology::{Errors, Plan, TopicFacts, Topology, compile};
+use crate::topology::{Errors, Plan, StoreKind, TopicFacts, Topology, compile};
 
 use super::shared::{Shared, TaskBackend};
 use super::topics::{Input, Row, Topics, row_of};
@@ -331,6 +331,24 @@ impl Driver {
         sessions
     }
 
+    /// The committed latest versions of a versioned table's store, over all tasks: key, value,
+    /// timestamp. Keys that are deleted are left out.
+    pub fn versions(&self, name: &str) -> Vec<(Vec<u8>, Vec<u8>, i64)> {
+        let id = self.topology.store_named(name);
+        let id = id.unwrap_or_else(|| panic!("no store is called `{name}`"));
+        let StoreKind::Versioned { history_ms } = self.topology.store(id).kind else {
+            panic!("store `{name}` has no versions")
+        };
+        let mut versions = Vec::new();
+        self.overlays(&mut |overlay| {
+            let latest = Versions::new(id, history_ms).latest(overlay);
+            let latest = latest.expect("memory does not fail").into_iter();
+            versions.extend(latest.map(|v| (v.key, v.value, v.timestamp)));
+        });
+        versions.sort();
+        versions
+    }
+
     fn timed(&self, name: &str, look: &mut dyn FnMut(&mut Timed, &mut Overlay)) {
         let id = self
             .topology
@@ -342,10 +360,19 @@ impl Driver {
             .iter()
             .find(|node| node.operation.writes().contains(&id));
         let owner = owner.unwrap_or_else(|| panic!("store `{name}` is no operator's own"));
+        self.overlays(&mut |overlay| {
+            look(
+                &mut OperatorState::new(&self.topology, owner).timed,
+                overlay,
+            )
+        });
+    }
+
+    /// Looks at the committed state of each task.
+    fn overlays(&self, look: &mut dyn FnMut(&mut Overlay)) {
         let shared = vec![false; self.topology.stores().len()];
         for number in 0..self.tasks.len() {
-            let mut overlay = Overlay::new(Box::new(self.backend(number)), &shared);
-            look(&mut OperatorState::new(owner).timed, &mut overlay);
+            look(&mut Overlay::new(Box::new(self.backend(number)), &shared));
         }
     }
 

@@ -17,6 +17,8 @@ pub struct RowView<'a> {
     pub value: Option<&'a [u8]>,
     /// Milliseconds since the epoch.
     pub timestamp: i64,
+    /// Of an aggregate: by which of its inputs it came.
+    pub input: u32,
 }
 
 /// What a closure makes of a row: key, value and port of each row out, or why it refuses it.
@@ -146,6 +148,7 @@ fn view(rows: &Batch, row: usize) -> RowView<'_> {
         key: rows.keys.get(row),
         value: rows.values.get(row),
         timestamp: rows.timestamps[row],
+        input: 0,
     }
 }
 
@@ -243,15 +246,14 @@ impl Functions for Closures {
             let right = (steps.kinds[step] == Step::Merge)
                 .then(|| state(steps.right[step], &folded.states))
                 .flatten();
-            match f(
-                steps.kinds[step],
-                left.as_deref(),
-                right.as_deref(),
-                view(input, row),
-            ) {
+            let mut row = view(input, row);
+            if steps.kinds[step] == Step::Add {
+                row.input = steps.right[step];
+            }
+            match f(steps.kinds[step], left.as_deref(), right.as_deref(), row) {
                 Ok(value) => folded.states.push(value.as_deref()),
                 Err(reason) => {
-                    folded.rejected = Some(refuse(row, reason)?);
+                    folded.rejected = Some(refuse(steps.rows[step] as usize, reason)?);
                     break;
                 }
             }

@@ -5,7 +5,9 @@
 
 use std::collections::HashSet;
 
-use super::description::{Description, JoinKind, Node, Operator, StreamStreamJoin, Window};
+use super::description::{
+    Description, Emit, JoinKind, Node, Operator, StreamStreamJoin, Until, Window,
+};
 use super::errors::Errors;
 
 /// More nodes or stores than this is no service, but a mistake of a generator.
@@ -34,11 +36,17 @@ pub(super) fn check(service: &str, description: &Description, errors: &mut Error
 /// The stores that a node makes, under the names that the service gave them.
 pub(super) fn own_stores(operator: &Operator) -> Vec<&str> {
     match operator {
-        Operator::Table { store, .. }
-        | Operator::GlobalTable { store, .. }
-        | Operator::ToTable { store }
+        Operator::GlobalTable { store, .. }
         | Operator::Aggregate { store, .. }
+        | Operator::Suppress { store, .. }
+        | Operator::TableAggregate { store, .. }
         | Operator::Update { store, .. } => vec![store],
+        Operator::Table { store, .. }
+        | Operator::ToTable { store }
+        | Operator::TableFilter { store, .. }
+        | Operator::TableMapValues { store, .. }
+        | Operator::TableTableJoin { store, .. }
+        | Operator::ForeignKeyJoin { store, .. } => store.iter().map(String::as_str).collect(),
         Operator::StreamStreamJoin(join) => vec![&join.left_store, &join.right_store],
         _ => Vec::new(),
     }
@@ -95,9 +103,11 @@ fn inputs(description: &Description, position: usize, node: &Node, errors: &mut 
     let name = &node.name;
     let (least, most) = match node.operator {
         Operator::Source { .. } | Operator::Table { .. } | Operator::GlobalTable { .. } => (0, 0),
-        Operator::Merge => (1, 255),
+        Operator::Merge | Operator::Aggregate { .. } => (1, 255),
         Operator::StreamTableJoin { .. }
         | Operator::GlobalTableJoin { .. }
+        | Operator::TableTableJoin { .. }
+        | Operator::ForeignKeyJoin { .. }
         | Operator::StreamStreamJoin(_) => (2, 2),
         _ => (1, 1),
     };
@@ -115,6 +125,12 @@ fn inputs(description: &Description, position: usize, node: &Node, errors: &mut 
             ));
             continue;
         };
+        if edge.node as usize == position {
+            errors.push(format!(
+                "node `{name}` reads itself; rows that come back to a node go through a topic"
+            ));
+            continue;
+        }
         if edge.node as usize >= position {
             let mend = "declare inputs before their readers";
             errors.push(format!(
@@ -156,14 +172,12 @@ fn inputs(description: &Description, position: usize, node: &Node, errors: &mut 
 
 fn operator(description: &Description, node: &Node, errors: &mut Errors) {
     let name = &node.name;
-    let table = || {
-        Some(
-            &description
-                .nodes
-                .get(node.inputs.get(1)?.node as usize)?
-                .operator,
-        )
+    let input = |number: usize| {
+        let edge = node.inputs.get(number)?;
+        Some(&description.nodes.get(edge.node as usize)?.operator)
     };
+    let table = || input(1);
+    tables(description, node, errors);
     match &node.operator {
         Operator::Transform { ports: 0, .. } => {
             errors.push(format!(
@@ -182,17 +196,38 @@ fn operator(description: &Description, node: &Node, errors: &mut Errors) {
                 ));
             }
         }
-        Operator::Aggregate {
-            window: Some(window),
+        Operator::Aggregate { window, emit, .. } => {
+            if let Some(window) = window {
+                check_window(name, *window, errors);
+            }
+            check_emit(node, window.is_some(), *emit, errors);
+        }
+        Operator::Suppress { until, .. } => check_suppress(description, node, *until, errors),
+        Operator::Table {
+            history: Some(history),
             ..
-        } => check_window(name, *window, errors),
-        Operator::StreamTableJoin { kind, .. } => {
+        } => duration(name, "the table's history", *history, 0, errors),
+        Operator::StreamTableJoin { kind, grace, .. } => {
             no_outer(name, *kind, errors);
-            let is_table = table().is_none_or(|table| {
-                let plain = matches!(table, Operator::Aggregate { window: None, .. });
-                plain || matches!(table, Operator::Table { .. } | Operator::ToTable { .. })
-            });
-            if !is_table {
+            if let Some(grace) = grace {
+                duration(name, "the join's grace", *grace, 0, errors);
+                if table().is_some_and(|table| !is_versioned(table)) {
+                    errors.push(format!(
+                        "node `{name}` waits for its table, which has no versions to wait for; \
+                        give the table a history, or the join no grace"
+                    ));
+                }
+            }
+            let windowed = |table| {
+                matches!(
+                    table,
+                    &Operator::Aggregate {
+                        window: Some(_),
+                        ..
+                    }
+                )
+            };
+            if table().is_some_and(|table| !is_table(table) || windowed(table)) {
                 let mend =
                     "make a table of it (`table`, `to-table` or an aggregate without windows)";
                 errors.push(format!(
@@ -218,10 +253,133 @@ fn operator(description: &Description, node: &Node, errors: &mut Errors) {
     }
 }
 
+/// Whether what the operator sends is a table.
+fn is_table(operator: &Operator) -> bool {
+    matches!(
+        operator,
+        Operator::Table { .. }
+            | Operator::ToTable { .. }
+            | Operator::TableFilter { .. }
+            | Operator::TableMapValues { .. }
+            | Operator::Aggregate { .. }
+            | Operator::TableAggregate { .. }
+            | Operator::TableTableJoin { .. }
+            | Operator::ForeignKeyJoin { .. }
+            | Operator::Suppress { .. }
+    )
+}
+
+/// Whether what the operator sends is a table with versions.
+fn is_versioned(operator: &Operator) -> bool {
+    matches!(
+        operator,
+        Operator::Table {
+            history: Some(_),
+            ..
+        }
+    )
+}
+
+/// Notes inputs that must be tables and are not, and groups of a table that go elsewhere than into
+/// an aggregate.
+fn tables(description: &Description, node: &Node, errors: &mut Errors) {
+    let name = &node.name;
+    let of_table = matches!(
+        node.operator,
+        Operator::TableFilter { .. }
+            | Operator::TableMapValues { .. }
+            | Operator::TableGroupBy { .. }
+            | Operator::TableTableJoin { .. }
+            | Operator::ForeignKeyJoin { .. }
+            | Operator::Suppress { .. }
+    );
+    let of_groups = matches!(node.operator, Operator::TableAggregate { .. });
+    for edge in &node.inputs {
+        let Some(from) = description.nodes.get(edge.node as usize) else {
+            continue;
+        };
+        if of_table && is_versioned(&from.operator) {
+            errors.push(format!(
+                "node `{name}` reads `{}`, a table with versions, which only stream-table joins \
+                and streams can; read the topic as a second table without a history",
+                from.name
+            ));
+        }
+        let groups = matches!(from.operator, Operator::TableGroupBy { .. });
+        if of_table && !is_table(&from.operator) && !groups {
+            errors.push(format!(
+                "node `{name}` is an operator of tables, but `{}` is none; make a table of it \
+                (`table`, `to-table` or an aggregate)",
+                from.name
+            ));
+        } else if of_groups && !groups {
+            errors.push(format!(
+                "node `{name}` aggregates the groups of a table, but `{}` makes none; group the \
+                table first",
+                from.name
+            ));
+        } else if groups && !of_groups {
+            errors.push(format!(
+                "node `{name}` reads `{}`, the groups of a table; only a table aggregate can",
+                from.name
+            ));
+        }
+    }
+    if let Operator::ForeignKeyJoin { kind, .. } = node.operator
+        && kind == JoinKind::Outer
+    {
+        errors.push(format!(
+            "node `{name}`: a foreign-key join is inner or left, never outer; choose one"
+        ));
+    }
+}
+
 fn no_outer(name: &str, kind: JoinKind, errors: &mut Errors) {
     if kind == JoinKind::Outer {
         errors.push(format!(
             "node `{name}`: a join with a table is inner or left, never outer; choose one"
+        ));
+    }
+}
+
+fn check_suppress(description: &Description, node: &Node, until: Until, errors: &mut Errors) {
+    let name = &node.name;
+    match until {
+        Until::WindowCloses => {
+            if description.windows_of(node).is_none() {
+                let mend = "put it below a windowed aggregate, or give it a time limit";
+                errors.push(format!(
+                    "node `{name}` waits until windows close, but the table above has none; {mend}"
+                ));
+            }
+        }
+        Until::TimeLimit { limit, max_rows } => {
+            duration(name, "the time limit", limit, 0, errors);
+            if max_rows == Some(0) {
+                errors.push(format!(
+                    "node `{name}` may hold back 0 rows; allow at least 1, or leave it open"
+                ));
+            }
+        }
+    }
+}
+
+fn check_emit(node: &Node, windowed: bool, emit: Emit, errors: &mut Errors) {
+    let name = &node.name;
+    if emit == Emit::OnUpdate {
+        return;
+    }
+    if !windowed {
+        errors.push(format!(
+            "node `{name}` sends when its windows close, but has none; \
+             give it windows, or send updates"
+        ));
+    }
+    if node.inputs.len() > 1 {
+        let why = "each input of a cogroup has its own time, so no window closes for all";
+        errors.push(format!(
+            "node `{name}` sends when its windows close, but has several inputs; \
+             {why}: send updates"
         ));
     }
 }
@@ -243,6 +401,10 @@ fn check_window(name: &str, window: Window, errors: &mut Errors) {
                 its size {size} ms; {mend}"
                 ));
             }
+        }
+        Window::Sliding { size, grace } => {
+            duration(name, "the window's size", size, 0, errors);
+            duration(name, "the window's grace", grace, 0, errors);
         }
         Window::Session { gap, grace } => {
             duration(name, "the session's gap", gap, 1, errors);

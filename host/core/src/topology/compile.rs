@@ -2,10 +2,11 @@
 
 use super::check::{check, own_stores};
 use super::cut::cut;
-use super::description::{Description, Operator, Window};
+use super::description::{self, Description, JoinKind, Operator};
 use super::errors::Errors;
 use super::repartition::expand;
 use super::route::compile_routes;
+use super::tables::Tables;
 use super::{Changelog, Operation, StoreKind, StoreSpec, Topology};
 
 /// Checks a description and makes a topology of it. Errors: every mistake, each with what to
@@ -13,10 +14,12 @@ use super::{Changelog, Operation, StoreKind, StoreSpec, Topology};
 pub fn compile(service: &str, description: &Description) -> Result<Topology, Errors> {
     let mut errors = Errors(Vec::new());
     check(service, description, &mut errors);
-    let stores = stores(service, description);
+    errors.clone().into_result()?;
+    let tables = Tables::of(description);
+    let stores = stores(service, description, &tables);
     let routes = compile_routes(service, description, &stores, &mut errors);
     errors.clone().into_result()?;
-    let nodes = expand(service, description, &stores);
+    let nodes = expand(service, description, &stores, &tables);
     let mut topology = Topology {
         service: service.to_owned(),
         nodes,
@@ -38,6 +41,14 @@ impl Topology {
         for pair in names.windows(2).filter(|pair| pair[0] == pair[1]) {
             errors.push(format!(
                 "two nodes would be called `{}`; rename a node or a repartition",
+                pair[0]
+            ));
+        }
+        let mut stores: Vec<&str> = self.stores.iter().map(|s| s.name.as_str()).collect();
+        stores.sort_unstable();
+        for pair in stores.windows(2).filter(|pair| pair[0] == pair[1]) {
+            errors.push(format!(
+                "two stores would be called `{}`; rename a store or a node",
                 pair[0]
             ));
         }
@@ -67,19 +78,23 @@ impl Operation {
 
 /// All stores: those of nodes in the order of nodes, then the shared ones. Where they live is found
 /// out later.
-fn stores(service: &str, description: &Description) -> Vec<StoreSpec> {
+fn stores(service: &str, description: &Description, tables: &Tables) -> Vec<StoreSpec> {
     let mut stores = Vec::new();
-    for node in &description.nodes {
-        for name in own_stores(&node.operator) {
-            let own = || Changelog::Own(format!("{service}-{name}-changelog"));
+    for (position, node) in description.nodes.iter().enumerate() {
+        let named = own_stores(&node.operator).into_iter().map(str::to_owned);
+        let unnamed = unnamed_stores(node, tables.needs_store(position));
+        for name in named.chain(unnamed) {
             let changelog = match &node.operator {
-                Operator::Table { topic, .. } | Operator::GlobalTable { topic, .. } => {
-                    Changelog::Source(topic.clone())
+                Operator::Table {
+                    topic,
+                    history: None,
+                    ..
                 }
-                _ => own(),
+                | Operator::GlobalTable { topic, .. } => Changelog::Source(topic.clone()),
+                _ => Changelog::Own(format!("{service}-{name}-changelog")),
             };
             stores.push(StoreSpec {
-                name: name.to_owned(),
+                name,
                 subtopology: None,
                 changelog,
                 kind: kind(&node.operator),
@@ -108,25 +123,62 @@ fn stores(service: &str, description: &Description) -> Vec<StoreSpec> {
     stores
 }
 
+/// The stores that a node makes without being told a name.
+fn unnamed_stores(node: &description::Node, needs_store: bool) -> Vec<String> {
+    let mut names = Vec::new();
+    let needs_store = match node.operator {
+        Operator::Table { store: None, .. } | Operator::ToTable { store: None } => needs_store,
+        // An inner join looks whether it has a result, when the left row changes.
+        Operator::ForeignKeyJoin {
+            store: None, kind, ..
+        } => needs_store || kind == JoinKind::Inner,
+        _ => false,
+    };
+    if needs_store {
+        names.push(unnamed_store(&node.name));
+    }
+    match node.operator {
+        Operator::ForeignKeyJoin { .. } => names.push(subscription_store(&node.name)),
+        Operator::StreamTableJoin { grace: Some(_), .. } => names.push(buffer_store(&node.name)),
+        _ => {}
+    }
+    names
+}
+
+/// The name of a table's store that the service did not name.
+pub(super) fn unnamed_store(node: &str) -> String {
+    format!("{node}-store")
+}
+
+/// The name of the store of a foreign-key join's subscriptions.
+pub(super) fn subscription_store(node: &str) -> String {
+    format!("{node}-subscriptions")
+}
+
+/// The name of the store of a stream-table join's rows that wait.
+pub(super) fn buffer_store(node: &str) -> String {
+    format!("{node}-buffer")
+}
+
 fn kind(operator: &Operator) -> StoreKind {
     match operator {
         Operator::Aggregate {
-            window: Some(Window::Hopping { size, grace, .. }),
+            window: Some(window),
+            emit,
             ..
-        } => StoreKind::Window {
-            retention_ms: size.saturating_add(*grace),
-        },
-        Operator::Aggregate {
-            window: Some(Window::Session { gap, grace }),
-            ..
-        } => StoreKind::Session {
-            retention_ms: gap.saturating_add(*grace),
-        },
-        Operator::StreamStreamJoin(join) => StoreKind::Window {
+        } => window.kept(*emit),
+        Operator::StreamStreamJoin(join) => StoreKind::Join {
             retention_ms: join
                 .before
                 .saturating_add(join.after)
                 .saturating_add(join.grace),
+        },
+        Operator::Suppress { .. } => StoreKind::Buffer,
+        Operator::Table {
+            history: Some(history_ms),
+            ..
+        } => StoreKind::Versioned {
+            history_ms: *history_ms,
         },
         _ => StoreKind::KeyValue,
     }

@@ -5,6 +5,8 @@
 
 use crate::functions::FunctionId;
 
+pub use super::window::{Emit, Window};
+
 /// A service's declaration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Description {
@@ -27,6 +29,26 @@ pub struct Node {
     pub operator: Operator,
 }
 
+impl Description {
+    /// The windows that the keys of a node's rows are of, found above it.
+    pub(super) fn windows_of(&self, node: &Node) -> Option<Window> {
+        match &node.operator {
+            Operator::Aggregate { window, .. } => *window,
+            Operator::Transform { rekeys: true, .. } => None,
+            // Inputs stand before their readers, so this ends.
+            _ => {
+                let above = node.inputs.first()?.node as usize;
+                let place = self
+                    .nodes
+                    .iter()
+                    .position(|other| std::ptr::eq(other, node))?;
+                let above = self.nodes.get(above).filter(|_| above < place)?;
+                self.windows_of(above)
+            }
+        }
+    }
+}
+
 /// A node's output that another node reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Edge {
@@ -46,11 +68,45 @@ pub enum Operator {
     /// A topic as a stream.
     Source { topic: String },
     /// A topic as a table.
-    Table { topic: String, store: String },
+    Table {
+        topic: String,
+        store: Option<String>,
+        history: Option<i64>,
+    },
     /// A topic of which every task has the whole as a table.
     GlobalTable { topic: String, store: String },
     /// A stream made a table.
-    ToTable { store: String },
+    ToTable { store: Option<String> },
+    /// Rows of a table that pass; tombstones of those that do not.
+    TableFilter {
+        function: FunctionId,
+        store: Option<String>,
+    },
+    /// A table with other values.
+    TableMapValues {
+        function: FunctionId,
+        store: Option<String>,
+    },
+    /// A table's rows under other keys, for aggregates of the groups.
+    TableGroupBy { function: FunctionId },
+    /// An aggregate of a grouped table: what leaves a group is subtracted.
+    TableAggregate {
+        aggregator: Aggregator,
+        store: String,
+    },
+    /// Inputs: left table, right table, with the same keys.
+    TableTableJoin {
+        kind: JoinKind,
+        function: FunctionId,
+        store: Option<String>,
+    },
+    /// Inputs: left table, right table; a left row says which key of the right table it is about.
+    ForeignKeyJoin {
+        kind: JoinKind,
+        function: FunctionId,
+        foreign_key: FunctionId,
+        store: Option<String>,
+    },
     /// A run of filters, maps and branches, fused.
     Transform {
         function: FunctionId,
@@ -65,17 +121,21 @@ pub enum Operator {
         name: String,
         partitions: Option<u32>,
     },
-    /// Count, reduce, aggregate; plain or in windows.
+    /// Count, reduce, aggregate; plain or in windows. Several inputs are a cogroup.
     Aggregate {
         aggregator: Aggregator,
         store: String,
         window: Option<Window>,
+        emit: Emit,
         skip_null_values: bool,
     },
+    /// Updates of a table, held back.
+    Suppress { store: String, until: Until },
     /// Inputs: stream, table.
     StreamTableJoin {
         kind: JoinKind,
         function: FunctionId,
+        grace: Option<i64>,
     },
     /// Inputs: stream, global table.
     GlobalTableJoin {
@@ -106,17 +166,15 @@ pub enum Aggregator {
     Function(FunctionId),
 }
 
-/// The windows of an aggregate. All in milliseconds.
+/// Until when a suppress holds an update back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    missing_docs,
-    reason = "the names say it; milliseconds, as the enum does"
-)]
-pub enum Window {
-    /// `[start, start + size)`; tumbling where `advance == size`.
-    Hopping { size: i64, advance: i64, grace: i64 },
-    /// From a session's first row to its last.
-    Session { gap: i64, grace: i64 },
+pub enum Until {
+    /// Its window closes; the table above has windows.
+    WindowCloses,
+    /// Stream time has gone on for `limit` milliseconds, or more keys than `max_rows` are held
+    /// back.
+    #[expect(missing_docs, reason = "the variant says it")]
+    TimeLimit { limit: i64, max_rows: Option<u64> },
 }
 
 /// Which sides of a join may stand alone.

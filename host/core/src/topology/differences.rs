@@ -97,7 +97,8 @@ impl Topology {
                 topic, partitions, ..
             } => format!(" topic {topic}, partitions {partitions:?}"),
             Operation::Transform { ports, .. } => format!(" with {ports} outputs"),
-            Operation::Aggregate { window, .. } => format!(" {window:?}"),
+            Operation::Aggregate { window, emit, .. } => format!(" {window:?} {emit:?}"),
+            Operation::Suppress { until, .. } => format!(" {until:?}"),
             Operation::StreamStreamJoin {
                 kind,
                 before,
@@ -107,13 +108,24 @@ impl Topology {
             } => {
                 format!(" {kind:?}, before {before} ms, after {after} ms, grace {grace} ms")
             }
-            Operation::StreamTableJoin { kind, .. } | Operation::GlobalTableJoin { kind, .. } => {
-                format!(" {kind:?}")
-            }
+            Operation::StreamTableJoin {
+                kind,
+                buffer: Some((grace, _)),
+                ..
+            } => format!(" {kind:?}, grace {grace} ms"),
+            Operation::StreamTableJoin { kind, .. }
+            | Operation::GlobalTableJoin { kind, .. }
+            | Operation::TableTableJoin { kind, .. }
+            | Operation::Subscribe { kind, .. }
+            | Operation::ForeignKeyJoin { kind, .. } => format!(" {kind:?}"),
             Operation::Process { schedules, .. } => format!(" {schedules:?}"),
-            Operation::ToTable { .. } | Operation::Merge | Operation::Update { .. } => {
-                String::new()
-            }
+            Operation::ToTable { .. }
+            | Operation::TableMap { .. }
+            | Operation::TableGroupBy { .. }
+            | Operation::TableAggregate { .. }
+            | Operation::Subscriptions { .. }
+            | Operation::Merge
+            | Operation::Update { .. } => String::new(),
         };
         format!(
             "a {}{own} of [{}] with stores [{}]",

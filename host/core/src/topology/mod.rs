@@ -18,6 +18,10 @@ mod order;
 mod plan;
 mod repartition;
 mod route;
+mod table_nodes;
+mod tables;
+mod view;
+mod window;
 
 pub use compile::compile;
 pub use differences::Difference;
@@ -25,8 +29,11 @@ pub use errors::Errors;
 pub use node::{Child, Input, Node, NodeId, Operation};
 pub use plan::{InternalKind, InternalTopic, Plan, TopicFacts};
 pub use route::{Route, Segment};
+pub use view::View;
+pub use window::Until;
 
 use crate::store::StoreId;
+use crate::store::window::Retention;
 
 /// A checked topology. Everything in it is numbered by position.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,8 +60,9 @@ pub struct Subtopology {
     /// Whether rows must run one by one through all nodes, since two nodes hand rows to each other
     /// through a store.
     pub row_by_row: bool,
-    /// Sets of topics that are joined, and so need the same number of partitions.
-    pub copartitioned: Vec<Vec<String>>,
+    /// Sets of topics whose rows meet in a store, and so need the same number of partitions; of
+    /// several stores the first.
+    pub copartitioned: Vec<(StoreId, Vec<String>)>,
 }
 
 /// A topic that a sub-topology reads, and the nodes that take its rows, in their order.
@@ -110,25 +118,37 @@ impl Changelog {
 
 /// What a store's keys are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    missing_docs,
-    reason = "the field is the same in all, and named with its unit"
-)]
 pub enum StoreKind {
     /// Plain keys, kept for ever.
     KeyValue,
-    /// Windows, or the rows of one side of a windowed join.
-    Window { retention_ms: i64 },
+    /// Windows of an aggregate.
+    Window(Retention),
     /// Sessions.
-    Session { retention_ms: i64 },
+    Session {
+        /// Milliseconds before the highest end.
+        retention_ms: i64,
+    },
+    /// Versions of keys; the latest of each is kept for ever.
+    Versioned {
+        /// Milliseconds before the highest timestamp.
+        history_ms: i64,
+    },
+    /// The rows of one side of a windowed join.
+    Join {
+        /// Milliseconds before the highest timestamp.
+        retention_ms: i64,
+    },
+    /// What an operator holds back: updates of a table, rows of a join.
+    Buffer,
 }
 
 impl StoreKind {
     /// How long entries are kept, where not for ever.
     pub fn retention_ms(self) -> Option<i64> {
         match self {
-            StoreKind::KeyValue => None,
-            StoreKind::Window { retention_ms } | StoreKind::Session { retention_ms } => {
+            StoreKind::KeyValue | StoreKind::Versioned { .. } | StoreKind::Buffer => None,
+            StoreKind::Window(retention) => Some(retention.ms),
+            StoreKind::Session { retention_ms } | StoreKind::Join { retention_ms } => {
                 Some(retention_ms)
             }
         }

@@ -3,7 +3,9 @@
 use crate::functions::FunctionId;
 use crate::store::StoreId;
 
-use super::description::{Aggregator, JoinKind, Schedule, Window};
+use super::View;
+use super::description::{Aggregator, Emit, JoinKind, Schedule, Window};
+use super::window::Until;
 
 /// The number of a node in its topology.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,6 +40,8 @@ pub struct Node {
     pub children: Vec<Vec<Child>>,
     /// What it does.
     pub operation: Operation,
+    /// Whether it is a table that sends with each row what the key had before.
+    pub tells_old: bool,
     /// Where it runs; `None`: a global table.
     pub subtopology: Option<u32>,
 }
@@ -49,11 +53,53 @@ pub enum Operation {
     /// A topic as a stream: a user's, or a repartition topic.
     Source { topic: String },
     /// A topic as a table.
-    Table { topic: String, store: StoreId },
+    Table {
+        topic: String,
+        store: Option<StoreId>,
+        history: Option<i64>,
+    },
     /// A topic of which every task has the whole as a table.
     GlobalTable { topic: String, store: StoreId },
     /// A stream made a table.
-    ToTable { store: StoreId },
+    ToTable { store: Option<StoreId> },
+    /// A filter (a row that does not pass becomes a tombstone), or other values.
+    TableMap {
+        function: FunctionId,
+        filters: bool,
+        store: Option<StoreId>,
+    },
+    /// Changes of a table under the keys of their groups.
+    TableGroupBy { function: FunctionId },
+    /// Count, reduce, aggregate of such changes.
+    TableAggregate {
+        aggregator: Aggregator,
+        store: StoreId,
+    },
+    /// Inputs: left, right.
+    TableTableJoin {
+        kind: JoinKind,
+        function: FunctionId,
+        left: View,
+        right: View,
+        store: Option<StoreId>,
+    },
+    /// The left table's rows, as subscriptions under their foreign keys.
+    Subscribe {
+        kind: JoinKind,
+        foreign_key: FunctionId,
+        /// The join's, where it must know whether there is one: where it is inner.
+        results: Option<StoreId>,
+    },
+    /// Inputs: subscriptions, the right table; what is sent answers subscriptions.
+    Subscriptions { store: StoreId, right: View },
+    /// Answers, joined with the left table as it is when they come.
+    ForeignKeyJoin {
+        kind: JoinKind,
+        function: FunctionId,
+        table: NodeId,
+        left: View,
+        store: Option<StoreId>,
+    },
     /// Fused stateless steps.
     Transform {
         function: FunctionId,
@@ -69,20 +115,27 @@ pub enum Operation {
         topic: String,
         partitions: Option<u32>,
         keep_null_keys: bool,
+        /// Whether rows are answers, which go back to the partition that they name.
+        answers: bool,
     },
-    /// Count, reduce, aggregate.
+    /// Count, reduce, aggregate; with several inputs a cogroup.
     Aggregate {
         aggregator: Aggregator,
         store: StoreId,
         window: Option<Window>,
+        emit: Emit,
         skip_null_values: bool,
     },
+    /// Updates of a table, held back.
+    Suppress { store: StoreId, until: Until },
     /// The stream is the input, the table is met in its store.
     StreamTableJoin {
         kind: JoinKind,
         function: FunctionId,
         table: NodeId,
-        store: StoreId,
+        view: View,
+        /// The grace, and the store of the rows that wait for its end.
+        buffer: Option<(i64, StoreId)>,
     },
     /// The stream is the input, the table is met in its store.
     GlobalTableJoin {
@@ -121,12 +174,21 @@ impl Operation {
     /// The stores that it writes of its own accord.
     pub fn writes(&self) -> Vec<StoreId> {
         match self {
-            Operation::Table { store, .. }
-            | Operation::GlobalTable { store, .. }
-            | Operation::ToTable { store }
+            Operation::GlobalTable { store, .. }
             | Operation::Aggregate { store, .. }
+            | Operation::Suppress { store, .. }
+            | Operation::TableAggregate { store, .. }
+            | Operation::Subscriptions { store, .. }
             | Operation::Update { store, .. } => vec![*store],
+            Operation::Table { store, .. }
+            | Operation::ToTable { store }
+            | Operation::TableMap { store, .. }
+            | Operation::TableTableJoin { store, .. }
+            | Operation::ForeignKeyJoin { store, .. } => store.iter().copied().collect(),
             Operation::StreamStreamJoin { left, right, .. } => vec![*left, *right],
+            Operation::StreamTableJoin { buffer, .. } => {
+                buffer.iter().map(|(_, store)| *store).collect()
+            }
             Operation::Process { stores, .. } => stores.clone(),
             _ => Vec::new(),
         }
@@ -134,12 +196,23 @@ impl Operation {
 
     /// The stores that it reads or writes.
     pub fn touches(&self) -> Vec<StoreId> {
+        let mut stores = self.writes();
         match self {
-            Operation::StreamTableJoin { store, .. } | Operation::GlobalTableJoin { store, .. } => {
-                vec![*store]
+            Operation::GlobalTableJoin { store, .. }
+            | Operation::Subscribe {
+                results: Some(store),
+                ..
+            } => stores.push(*store),
+            Operation::StreamTableJoin { view, .. }
+            | Operation::Subscriptions { right: view, .. }
+            | Operation::ForeignKeyJoin { left: view, .. } => view.stores(&mut stores),
+            Operation::TableTableJoin { left, right, .. } => {
+                left.stores(&mut stores);
+                right.stores(&mut stores);
             }
-            _ => self.writes(),
+            _ => {}
         }
+        stores
     }
 
     /// Its kind, for people and for the comparison of versions.
@@ -149,10 +222,19 @@ impl Operation {
             Operation::Table { .. } => "table",
             Operation::GlobalTable { .. } => "global table",
             Operation::ToTable { .. } => "to-table",
+            Operation::TableMap { filters: true, .. } => "table filter",
+            Operation::TableMap { .. } => "table map-values",
+            Operation::TableGroupBy { .. } => "table group-by",
+            Operation::TableAggregate { .. } => "table aggregate",
+            Operation::TableTableJoin { .. } => "table-table join",
+            Operation::Subscribe { .. } => "foreign-key subscription",
+            Operation::Subscriptions { .. } => "foreign-key subscriptions",
+            Operation::ForeignKeyJoin { .. } => "foreign-key join",
             Operation::Transform { .. } => "transform",
             Operation::Merge => "merge",
             Operation::Repartition { .. } => "repartition",
             Operation::Aggregate { .. } => "aggregate",
+            Operation::Suppress { .. } => "suppress",
             Operation::StreamTableJoin { .. } => "stream-table join",
             Operation::GlobalTableJoin { .. } => "stream-global-table join",
             Operation::StreamStreamJoin { .. } => "stream-stream join",

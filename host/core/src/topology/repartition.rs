@@ -7,20 +7,30 @@
 
 use crate::store::StoreId;
 
-use super::description::{Description, Edge, JoinKind, Operator};
-use super::{Child, Input, Node, NodeId, Operation, StoreSpec};
+use super::compile::buffer_store;
+use super::description::{self, Description, Edge, JoinKind, Operator};
+use super::tables::Tables;
+use super::{Child, Input, Node, NodeId, Operation, StoreSpec, Until};
 
 /// The nodes of a description that was found good, repartitions inserted, edges in both directions.
-pub(super) fn expand(service: &str, description: &Description, stores: &[StoreSpec]) -> Vec<Node> {
+pub(super) fn expand(
+    service: &str,
+    description: &Description,
+    stores: &[StoreSpec],
+    tables: &Tables,
+) -> Vec<Node> {
     let mut expansion = Expansion {
         service,
+        description,
         stores,
         nodes: Vec::new(),
         rekeyed: Vec::new(),
         made: Vec::new(),
     };
-    for node in &description.nodes {
+    for (node, &tells_old) in description.nodes.iter().zip(&tables.tells_old) {
         expansion.add(node);
+        let made = expansion.made[expansion.made.len() - 1];
+        expansion.nodes[made.0 as usize].tells_old = tells_old;
     }
     let mut nodes = expansion.nodes;
     connect(&mut nodes);
@@ -28,23 +38,29 @@ pub(super) fn expand(service: &str, description: &Description, stores: &[StoreSp
     nodes
 }
 
-struct Expansion<'a> {
+pub(super) struct Expansion<'a> {
     service: &'a str,
-    stores: &'a [StoreSpec],
-    nodes: Vec<Node>,
+    description: &'a Description,
+    pub(super) stores: &'a [StoreSpec],
+    pub(super) nodes: Vec<Node>,
     /// Of each node of `nodes`: whether rows that leave it may be in the wrong partition for their
     /// key.
     rekeyed: Vec<bool>,
     /// Of each node of the description: the node whose outputs stand for its.
-    made: Vec<NodeId>,
+    pub(super) made: Vec<NodeId>,
 }
 
 impl Expansion<'_> {
-    fn add(&mut self, node: &super::description::Node) {
+    fn add(&mut self, node: &description::Node) {
         if let Operator::Repartition { name, partitions } = &node.operator {
             let input = self.input(node.inputs[0]);
             let source = self.through_topic(name, *partitions, input);
             self.made.push(source);
+            return;
+        }
+        if let Operator::ForeignKeyJoin { .. } = &node.operator {
+            let join = self.foreign_key_join(node);
+            self.made.push(join);
             return;
         }
         let inputs = self.inputs(node);
@@ -60,13 +76,22 @@ impl Expansion<'_> {
     }
 
     /// What the node is sent; the table of a join is not sent, it is read.
-    fn inputs(&mut self, node: &super::description::Node) -> Vec<Input> {
+    fn inputs(&mut self, node: &description::Node) -> Vec<Input> {
         let edges: Vec<Input> = node.inputs.iter().map(|&edge| self.input(edge)).collect();
         match &node.operator {
-            Operator::Aggregate { store, .. }
-            | Operator::ToTable { store }
-            | Operator::Update { store, .. } => {
+            Operator::Aggregate { store, .. } if edges.len() > 1 => (1..)
+                .zip(edges)
+                .map(|(number, edge)| self.by_key(&format!("{store}-{number}"), edge))
+                .collect(),
+            Operator::Aggregate { store, .. } | Operator::Update { store, .. } => {
                 vec![self.by_key(store, edges[0])]
+            }
+            Operator::ToTable { store } => {
+                vec![self.by_key(store.as_deref().unwrap_or(&node.name), edges[0])]
+            }
+            Operator::TableAggregate { store, .. } => {
+                let node = self.through_topic(store, None, edges[0]);
+                vec![Input { node, port: 0 }]
             }
             Operator::StreamTableJoin { .. } => vec![self.by_key(&node.name, edges[0])],
             Operator::StreamStreamJoin(_) => {
@@ -79,7 +104,7 @@ impl Expansion<'_> {
         }
     }
 
-    fn input(&self, edge: Edge) -> Input {
+    pub(super) fn input(&self, edge: Edge) -> Input {
         Input {
             node: self.made[edge.node as usize],
             port: edge.port,
@@ -103,12 +128,20 @@ impl Expansion<'_> {
         }
     }
 
-    fn through_topic(&mut self, name: &str, partitions: Option<u32>, input: Input) -> NodeId {
+    pub(super) fn through_topic(
+        &mut self,
+        name: &str,
+        partitions: Option<u32>,
+        input: Input,
+    ) -> NodeId {
         let topic = format!("{}-{name}-repartition", self.service);
+        let above = &self.nodes[input.node.0 as usize].operation;
         let sink = Operation::Repartition {
             topic: topic.clone(),
             partitions,
-            keep_null_keys: false,
+            // A left row may be about no right row, and is answered all the same.
+            keep_null_keys: matches!(above, Operation::Subscribe { .. }),
+            answers: matches!(above, Operation::Subscriptions { .. }),
         };
         self.push(format!("{name}-repartition-sink"), vec![input], sink, false);
         self.push(
@@ -119,7 +152,7 @@ impl Expansion<'_> {
         )
     }
 
-    fn push(
+    pub(super) fn push(
         &mut self,
         name: String,
         inputs: Vec<Input>,
@@ -132,13 +165,14 @@ impl Expansion<'_> {
             inputs,
             children: Vec::new(),
             operation,
+            tells_old: false,
             subtopology: None,
         });
         self.rekeyed.push(rekeyed);
         id
     }
 
-    fn store(&self, name: &str) -> StoreId {
+    pub(super) fn store(&self, name: &str) -> StoreId {
         let position = self.stores.iter().position(|store| store.name == name);
         StoreId(
             u32::try_from(position.expect("the store was checked"))
@@ -146,29 +180,30 @@ impl Expansion<'_> {
         )
     }
 
-    fn table(&self, node: &super::description::Node) -> (NodeId, StoreId) {
-        let table = self.made[node.inputs[1].node as usize];
-        let stores = self.nodes[table.0 as usize].operation.writes();
-        (
-            table,
-            *stores.first().expect("the table of a join was checked"),
-        )
-    }
-
-    fn operation(&self, node: &super::description::Node) -> Operation {
+    fn operation(&self, node: &description::Node) -> Operation {
         match node.operator.clone() {
             Operator::Source { topic } => Operation::Source { topic },
-            Operator::Table { topic, store } => Operation::Table {
+            Operator::Table {
                 topic,
-                store: self.store(&store),
+                store,
+                history,
+            } => Operation::Table {
+                topic,
+                store: self.table_store(node, store.as_deref()),
+                history,
             },
             Operator::GlobalTable { topic, store } => Operation::GlobalTable {
                 topic,
                 store: self.store(&store),
             },
             Operator::ToTable { store } => Operation::ToTable {
-                store: self.store(&store),
+                store: self.table_store(node, store.as_deref()),
             },
+            Operator::TableFilter { .. }
+            | Operator::TableMapValues { .. }
+            | Operator::TableGroupBy { .. }
+            | Operator::TableAggregate { .. }
+            | Operator::TableTableJoin { .. } => self.table_operation(node),
             Operator::Transform {
                 function,
                 ports,
@@ -181,27 +216,69 @@ impl Expansion<'_> {
                 rekeys,
             },
             Operator::Merge => Operation::Merge,
-            Operator::Repartition { .. } => {
-                unreachable!("a repartition becomes two nodes of its own")
+            Operator::Repartition { .. } | Operator::ForeignKeyJoin { .. } => {
+                unreachable!("these become several nodes")
             }
             Operator::Aggregate {
                 aggregator,
                 store,
                 window,
+                emit,
                 skip_null_values,
             } => Operation::Aggregate {
                 aggregator,
                 store: self.store(&store),
                 window,
+                emit,
                 skip_null_values,
             },
-            Operator::StreamTableJoin { kind, function } => {
-                let (table, store) = self.table(node);
+            Operator::Suppress { store, until } => Operation::Suppress {
+                store: self.store(&store),
+                until: match until {
+                    description::Until::WindowCloses => Until::WindowCloses(
+                        self.description
+                            .windows_of(node)
+                            .expect("its windows were checked"),
+                    ),
+                    description::Until::TimeLimit { limit, max_rows } => {
+                        Until::TimeLimit { limit, max_rows }
+                    }
+                },
+            },
+            Operator::StreamTableJoin { .. }
+            | Operator::GlobalTableJoin { .. }
+            | Operator::StreamStreamJoin(_) => self.stream_join(node),
+            Operator::Update { function, store } => Operation::Update {
+                function,
+                store: self.store(&store),
+            },
+            Operator::Process {
+                function,
+                stores,
+                schedules,
+            } => Operation::Process {
+                function,
+                stores: stores.iter().map(|store| self.store(store)).collect(),
+                schedules,
+            },
+            Operator::Sink { topic } => Operation::Sink { topic },
+        }
+    }
+
+    fn stream_join(&self, node: &description::Node) -> Operation {
+        match node.operator.clone() {
+            Operator::StreamTableJoin {
+                kind,
+                function,
+                grace,
+            } => {
+                let table = self.made[node.inputs[1].node as usize];
                 Operation::StreamTableJoin {
                     kind,
                     function,
                     table,
-                    store,
+                    view: self.view(table),
+                    buffer: grace.map(|grace| (grace, self.store(&buffer_store(&node.name)))),
                 }
             }
             Operator::GlobalTableJoin {
@@ -209,7 +286,8 @@ impl Expansion<'_> {
                 function,
                 key,
             } => {
-                let (table, store) = self.table(node);
+                let table = self.made[node.inputs[1].node as usize];
+                let store = self.nodes[table.0 as usize].operation.writes()[0];
                 Operation::GlobalTableJoin {
                     kind,
                     function,
@@ -227,20 +305,7 @@ impl Expansion<'_> {
                 left: self.store(&join.left_store),
                 right: self.store(&join.right_store),
             },
-            Operator::Update { function, store } => Operation::Update {
-                function,
-                store: self.store(&store),
-            },
-            Operator::Process {
-                function,
-                stores,
-                schedules,
-            } => Operation::Process {
-                function,
-                stores: stores.iter().map(|store| self.store(store)).collect(),
-                schedules,
-            },
-            Operator::Sink { topic } => Operation::Sink { topic },
+            _ => unreachable!("only joins of streams come here"),
         }
     }
 }
@@ -298,7 +363,7 @@ fn keep_null_keys(nodes: &mut [Node]) {
     }
     for (node, wanted) in nodes.iter_mut().zip(wanted) {
         if let Operation::Repartition { keep_null_keys, .. } = &mut node.operation {
-            *keep_null_keys = wanted;
+            *keep_null_keys |= wanted;
         }
     }
 }

@@ -22,6 +22,7 @@ impl Sketch {
     }
 
     /// Adds a shared store.
+    #[allow(dead_code, reason = "not every test file has one")]
     pub(crate) fn store(&mut self, name: &str) {
         self.description.stores.push(Store {
             name: name.to_owned(),

@@ -14,12 +14,14 @@ use weir_core::time::Timestamp;
 use crate::kafka::{Error, Membership, Partition, Producer, Reader, Rows, Source, Wake};
 use crate::runtime::blueprint::Blueprint;
 use crate::runtime::clock;
+use crate::runtime::letter::{Asked, Letter};
 use crate::runtime::program::{Guest, Moment};
 
-use super::commit::Transaction;
+use super::Worker;
 use super::fault::Fault;
+use super::purge::Purge;
 use super::tasks::{Owned, Running, starts};
-use super::{Asked, Letter, Worker};
+use super::transaction::Transaction;
 
 /// How long a worker without anything to do sleeps.
 const IDLE: Duration = Duration::from_millis(500);
@@ -48,9 +50,12 @@ pub(super) struct Session<'w> {
     pub(super) queue: &'w mut VecDeque<Asked>,
     pub(super) transaction: Transaction,
     pub(super) effects: Effects,
+    pub(super) purge: Purge,
     /// Since when positions are asked for in vain.
     pub(super) locating: Option<Instant>,
     polled: Vec<Rows>,
+    /// The first tasks that the group gave it run.
+    up: bool,
     /// When a task wants to be stepped though nothing comes.
     alarm: Option<Timestamp>,
 }
@@ -92,16 +97,18 @@ impl<'w> Session<'w> {
             tasks: BTreeMap::new(),
             queue,
             transaction: Transaction::new(&blueprint.settings),
+            purge: Purge::new(blueprint.settings.purge_interval),
             blueprint,
             effects: Effects::default(),
             locating: None,
             polled: Vec::new(),
+            up: false,
             alarm: None,
         })
     }
 
-    /// Works until the service stops. On a fault all tasks are given up, and what is open is
-    /// aborted.
+    /// Works until the service stops, and leaves the group. On a fault all tasks are given up, and
+    /// what is open is aborted; the membership waits for the next session.
     pub(super) fn work(mut self) -> Result<(), Fault> {
         let done = self.turns();
         let reason = match &done {
@@ -121,11 +128,13 @@ impl<'w> Session<'w> {
         for id in std::mem::take(&mut self.tasks).into_keys() {
             self.gone(id);
         }
+        if done.is_ok() {
+            self.membership.leave(&self.worker.shared.host.cluster);
+        }
         done
     }
 
     fn turns(&mut self) -> Result<(), Fault> {
-        self.worker.shared.interrupted(self.worker.number, None);
         let mut aborts = 0_u32;
         while !self.worker.stopping() {
             match self.turn() {
@@ -156,12 +165,19 @@ impl<'w> Session<'w> {
         self.read_letters()?;
         self.follow_group()?;
         let restoring = self.restore()?;
+        if !self.up && !restoring && self.membership.has_joined() {
+            self.up = true;
+            self.worker.shared.interrupted(self.worker.number, None);
+        }
         let mut busy = self.fetch()?;
         busy |= self.step()?;
         busy |= self.decide()?;
         if self.commit_is_due(!busy) {
             self.commit()?;
         }
+        let service = &self.worker.shared;
+        let subtopologies = self.blueprint.topology.subtopologies();
+        self.purge.run(service, subtopologies, &self.tasks);
         if !busy {
             let longest = if restoring { RESTORING } else { IDLE };
             self.worker.mailbox.sleep(self.time_to_sleep().min(longest));
@@ -194,6 +210,7 @@ impl<'w> Session<'w> {
         }
         self.limits = blueprint.limits();
         self.transaction.take_settings(&blueprint.settings);
+        self.purge.interval = blueprint.settings.purge_interval;
         self.blueprint = blueprint;
         Ok(())
     }

@@ -14,7 +14,7 @@ use bindings::weir::service::http::Appended;
 use bindings::weir::service::records::Rejection;
 use bindings::weir::service::state;
 use bindings::weir::service::topology::{
-    Aggregate, Aggregator, Clock, Edge, JoinKind, Node, Operator, Process, Route, RouteKey,
+    Aggregate, Aggregator, Clock, Edge, Emit, JoinKind, Node, Operator, Process, Route, RouteKey,
     RouteKind, Schedule, Store, StreamJoin, Table, TableJoin, Transform, Window,
 };
 use bindings::{
@@ -259,7 +259,8 @@ fn description() -> Description {
     };
     let table = |topic: &str| Table {
         topic: topic.to_owned(),
-        store: format!("{topic}-store"),
+        store: Some(format!("{topic}-store")),
+        history: None,
     };
     let nodes = vec![
         node("in", &[], Operator::Source("in".to_owned())),
@@ -280,6 +281,7 @@ fn description() -> Description {
             Operator::StreamTableJoin(TableJoin {
                 kind: JoinKind::Left,
                 function: 0,
+                grace: None,
             }),
         ),
         node(
@@ -302,6 +304,7 @@ fn description() -> Description {
                 aggregator: Aggregator::Count,
                 store: "counts".to_owned(),
                 window: Some(Window::Hopping((60_000, 60_000, 5_000))),
+                emit: Emit::OnUpdate,
                 skip_null_values: true,
             }),
         ),

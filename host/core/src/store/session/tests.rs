@@ -83,12 +83,31 @@ fn a_session_exactly_as_old_as_the_retention_is_there_still() {
         shown(sessions.all(&mut task).unwrap()),
         ["ada 0-10 edge", "bob 60000-60010 last"]
     );
-    let closing = sessions.ending(&mut task, 0, MINUTE).unwrap();
-    assert_eq!(
-        shown(closing),
-        ["ada 0-9 gone", "ada 0-10 edge"],
-        "what closes is seen all the same"
-    );
+}
+
+#[test]
+fn open_sessions_are_taken_once_and_in_order_though_retention_hides_them() {
+    let backend = MemoryBackend::new();
+    let (mut task, mut sessions) = (overlay(&backend), SessionStore::new(STORE, MINUTE));
+    let far = (1000 * MINUTE, 1000 * MINUTE);
+    for (key, bounds) in [
+        ("eve", (2, 9)),
+        ("bob", (0, 9)),
+        ("ada", (0, 9)),
+        ("zoe", (0, 8)),
+        ("far", far),
+    ] {
+        put(&mut sessions, &mut task, key, bounds, "v");
+        sessions.open(&mut task, LAST_PLACE, key.as_bytes(), bounds);
+        sessions.expire(&mut task).unwrap();
+        task.finish(&[]).unwrap();
+    }
+    sessions.forget(&mut task, LAST_PLACE, b"eve", (2, 9));
+    let mut taken = |before| shown(sessions.take_closed(&mut task, LAST_PLACE, before).unwrap());
+    assert_eq!(taken(8), Vec::<String>::new());
+    assert_eq!(taken(9), ["zoe 0-8 v"]);
+    assert_eq!(taken(1000 * MINUTE), ["ada 0-9 v", "bob 0-9 v"]);
+    assert_eq!(taken(1000 * MINUTE), Vec::<String>::new());
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::codec::windowed_key;
 use crate::restore;
 use crate::store::{LAST_PLACE, MemoryBackend};
 
@@ -81,16 +82,47 @@ fn a_keys_windows_come_by_start_in_either_direction_and_keys_do_not_mix() {
         windows.fetch(&task, b"ada", 5 * MINUTE).unwrap(),
         Some((b"a".to_vec(), 5 * MINUTE + 1))
     );
-    let keys: Column = [Some(&b"ad"[..]), None, Some(b"ada"), Some(b"eve")]
-        .into_iter()
-        .collect();
-    let found = windows
-        .fetch_many(&task, &keys, &[MINUTE, MINUTE, 9 * MINUTE, MINUTE])
-        .unwrap();
-    let expected: Column = [Some(&b"shorter"[..]), None, Some(b"a"), None]
+    let windowed = |key: &str, minute| windowed_key(key.as_bytes(), minute * MINUTE);
+    let asked = [windowed("ad", 1), windowed("ada", 9), windowed("eve", 1)];
+    let keys: Column = [
+        Some(&asked[0][..]),
+        None,
+        Some(&asked[1]),
+        Some(&asked[2]),
+        Some(b"?"),
+    ]
+    .into_iter()
+    .collect();
+    let found = windows.fetch_many(&task, &keys).unwrap();
+    let expected: Column = [Some(&b"shorter"[..]), None, Some(b"a"), None, None]
         .into_iter()
         .collect();
     assert_eq!(found.values, expected);
+}
+
+#[test]
+fn windows_are_seen_as_of_a_place_with_the_retention_of_that_place() {
+    let backend = MemoryBackend::new();
+    let mut task = Overlay::new(Box::new(backend), &[true]);
+    let mut windows = ten_minutes();
+    let mut put = |task: &mut Overlay, place: u32, minute: i64| {
+        let window = (&b"ada"[..], minute * MINUTE);
+        windows.put(task, &[place], window, Some(b"v"), 1).unwrap();
+    };
+    put(&mut task, 1, 1);
+    put(&mut task, 3, 50);
+    let key = windowed_key(b"ada", MINUTE);
+    let keys: Column = [Some(&key[..]); 4].into_iter().collect();
+    let places: [&[u32]; 4] = [&[0], &[1], &[2], &[3]];
+    let found = windows
+        .fetch_many_as_of(&task, &keys, |row| places[row])
+        .unwrap();
+    let there: Vec<bool> = found.values.iter().map(|value| value.is_some()).collect();
+    assert_eq!(
+        there,
+        [false, true, true, false],
+        "the fourth hides what is too old by then"
+    );
 }
 
 #[test]
@@ -132,19 +164,41 @@ fn retention_is_exact_though_whole_segments_are_deleted() {
 }
 
 #[test]
-fn windows_that_close_are_found_though_retention_hides_them() {
+fn open_windows_are_taken_once_and_in_order_though_retention_hides_them() {
     let backend = MemoryBackend::new();
     let (mut task, mut windows) = (overlay(&backend), ten_minutes());
-    put(&mut windows, &mut task, "bob", 1, "b");
-    put(&mut windows, &mut task, "ada", 1, "a");
-    put(&mut windows, &mut task, "zoe", 0, "z");
-    put(&mut windows, &mut task, "far", 1_000_000, "f");
-    let closed = windows.starting(&mut task, 0, 999_999 * MINUTE).unwrap();
-    let keys: Vec<_> = closed
-        .iter()
-        .map(|window| window.key.escape_ascii().to_string())
-        .collect();
-    assert_eq!(keys, ["zoe", "ada", "bob"]);
+    for (key, minute) in [
+        ("bob", 1),
+        ("ada", 1),
+        ("zoe", 0),
+        ("gone", 0),
+        ("far", 1_000_000),
+    ] {
+        put(&mut windows, &mut task, key, minute, key);
+        windows.open(&mut task, LAST_PLACE, (key.as_bytes(), minute * MINUTE));
+        // Neither a commit nor an expiry in between loses a window that was not taken.
+        windows.expire(&mut task).unwrap();
+        task.finish(&[]).unwrap();
+    }
+    windows.forget(&mut task, LAST_PLACE, (b"gone", 0));
+    let mut taken = |minute: i64| {
+        let closed = windows
+            .take_closed(&mut task, LAST_PLACE, minute * MINUTE)
+            .unwrap();
+        let shown = closed.iter().map(|w| w.value.escape_ascii().to_string());
+        shown.collect::<Vec<_>>()
+    };
+    assert_eq!(taken(0), Vec::<String>::new());
+    assert_eq!(taken(1), ["zoe"]);
+    assert_eq!(taken(999_999), ["ada", "bob"]);
+    assert_eq!(taken(1_000_000), Vec::<String>::new());
+    windows.expire(&mut task).unwrap();
+    task.finish(&[]).unwrap();
+    assert_eq!(
+        backend.entries(STORE).len(),
+        3,
+        "one window, open, and the store's record"
+    );
 }
 
 /// The highest start is part of the state: a store restored from its changelog hides what the lost

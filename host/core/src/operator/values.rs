@@ -1,0 +1,143 @@
+//! Values that functions make, one call for all that is asked, each on behalf of a row.
+//!
+//! What a function refuses or cannot survive fails its row, once; the answers for the others stand.
+
+use crate::functions::FunctionId;
+use crate::record::{Batch, Column};
+use crate::task::error::Error;
+use crate::task::failing::malformed;
+use crate::task::flow::Places;
+use crate::task::pass::Pass;
+use crate::topology::NodeId;
+
+use super::combine::Pairs;
+use super::emitted::{check, check_rejected, number, part};
+
+/// An answer for each question, in order.
+#[derive(Debug, Default)]
+pub(super) struct Values {
+    /// Keys of the rows made; empty where a joiner was asked.
+    pub(super) keys: Column,
+    /// Null, too, where no row was made.
+    pub(super) values: Column,
+    /// The questions whose rows failed, ascending; their answers are null.
+    failed: Vec<u32>,
+}
+
+impl Values {
+    /// Whether the row of a question has failed.
+    pub(super) fn failed(&self, question: usize) -> bool {
+        self.failed.binary_search(&number(question)).is_ok()
+    }
+
+    /// Fills up with failures, so that the next answer is that of `question`.
+    fn fail_up_to(&mut self, question: usize, with_keys: bool) {
+        while self.values.len() < question {
+            self.failed.push(number(self.values.len()));
+            self.answer(None, None, with_keys);
+        }
+    }
+
+    fn answer(&mut self, key: Option<&[u8]>, value: Option<&[u8]>, with_keys: bool) {
+        if with_keys {
+            self.keys.push(key);
+        }
+        self.values.push(value);
+    }
+}
+
+/// Asks a `transform` for one row, or none, of each row of `asked`; `parents[i]` is the row on
+/// whose behalf question i is asked.
+pub(super) fn transformed(
+    pass: &mut Pass<'_>,
+    node: NodeId,
+    function: FunctionId,
+    asked: &Batch,
+    parents: &[u32],
+    places: &Places,
+) -> Result<Values, Error> {
+    let mut values = Values::default();
+    let place_of = |question: usize| places.row(parents[question] as usize);
+    pass.halving(node, 0..asked.len(), &place_of, &mut |pass, range| {
+        let input = part(asked, &range);
+        let called = pass.functions.transform(function, &input);
+        let output = called.map_err(|failure| pass.trouble(node, failure))?;
+        check(&output, range.len(), 1, pass.limits)?;
+        if output.origins.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(malformed(
+                "a table has one row a key, and here two were made of one",
+            ));
+        }
+        pass.reject(node, &output.rejected, range.start, &place_of);
+        values.fail_up_to(range.start, true);
+        let mut made = 0;
+        let mut rejected = output.rejected.iter().map(|r| r.row as usize).peekable();
+        for offset in 0..range.len() {
+            if rejected.next_if_eq(&offset).is_some() {
+                values.fail_up_to(range.start + offset + 1, true);
+            } else if output
+                .origins
+                .get(made)
+                .is_some_and(|&o| o as usize == offset)
+            {
+                let (key, value) = (output.rows.keys.get(made), output.rows.values.get(made));
+                values.answer(key, value, true);
+                made += 1;
+            } else {
+                values.answer(None, None, true);
+            }
+        }
+        Ok(())
+    })?;
+    values.fail_up_to(asked.len(), true);
+    Ok(values)
+}
+
+/// Asks a joiner for the value of each pair.
+pub(super) fn joined(
+    pass: &mut Pass<'_>,
+    node: NodeId,
+    function: FunctionId,
+    pairs: &Pairs,
+    places: &Places,
+) -> Result<Values, Error> {
+    let mut values = Values::default();
+    let count = pairs.parents.len();
+    let place_of = |pair: usize| places.row(pairs.parents[pair] as usize);
+    pass.halving(node, 0..count, &place_of, &mut |pass, range| {
+        let called = if range.len() == count {
+            pass.functions
+                .combine(function, &pairs.keys, &pairs.left, &pairs.right)
+        } else {
+            let [keys, left, right] =
+                [&pairs.keys, &pairs.left, &pairs.right].map(|column| column.slice(range.clone()));
+            pass.functions.combine(function, &keys, &left, &right)
+        };
+        let combined = called.map_err(|failure| pass.trouble(node, failure))?;
+        if combined.values.len() != range.len() {
+            return Err(malformed(format!(
+                "{} values for {} pairs",
+                combined.values.len(),
+                range.len()
+            )));
+        }
+        check_rejected(&combined.rejected, range.len())?;
+        pass.reject(node, &combined.rejected, range.start, &place_of);
+        values.fail_up_to(range.start, false);
+        if combined.rejected.is_empty() && range.len() == count {
+            values.values = combined.values;
+            return Ok(());
+        }
+        let mut rejected = combined.rejected.iter().map(|r| r.row as usize).peekable();
+        for offset in 0..range.len() {
+            if rejected.next_if_eq(&offset).is_some() {
+                values.fail_up_to(range.start + offset + 1, false);
+            } else {
+                values.answer(None, combined.values.get(offset), false);
+            }
+        }
+        Ok(())
+    })?;
+    values.fail_up_to(count, false);
+    Ok(values)
+}
