@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitStatus;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use weir_tests::orders::{Ecosystem, order};
 use weir_tests::row::{NewRow, Row};
@@ -192,7 +192,7 @@ fn topics_of_different_partition_counts_cannot_be_joined() {
         .args(["--config", "weir.toml"])
         .file("weir.toml", config);
     host.start_again();
-    let said = wait_for_trouble(&host, "joined, so they need the same number of partitions");
+    let said = wait_for_trouble(&host, "so they need the same number of partitions");
     assert!(said.contains("`clicks` (4 partitions)"), "{said}");
     assert!(said.contains("`users` (2 partitions)"), "{said}");
     let remedy = "give them the same number, or repartition one";
@@ -228,8 +228,10 @@ fn brokers_that_are_away_at_the_start_are_waited_for() {
     broker.kill9();
     let mut host = fragile(&broker);
     host.start_again();
-    let said = wait_for_trouble(&host, "brokers do not answer");
+    let trouble = format!("brokers do not answer: {}", broker.bootstrap());
+    let said = wait_for_trouble(&host, &trouble);
     assert!(said.contains("weir keeps trying"), "{said}");
+    assert!(said.contains("service fragile: starting"), "{said}");
     host.get("/healthz").expect(200);
     broker.start_again();
     host.wait_until_ready();
@@ -243,7 +245,14 @@ fn brokers_that_are_lost_are_waited_for_and_nothing_is_lost_with_them() {
     let mut host = fragile(&broker).start();
     client.produce("fragile-in", rows("before", 1000));
     broker.kill9();
-    wait_for_trouble(&host, "brokers do not answer");
+    let lost = Instant::now();
+    let address = broker.bootstrap();
+    wait_for_trouble(
+        &host,
+        &format!("brokers do not answer: {address} (connection refused)"),
+    );
+    let took = lost.elapsed();
+    assert!(took < Duration::from_secs(4), "noticed after {took:?}");
     host.get("/healthz").expect(200);
     broker.start_again();
     client.produce("fragile-in", rows("after", 1000));
@@ -279,6 +288,21 @@ fn a_state_folder_belongs_to_one_process() {
         state.display()
     );
     assert!(said.contains(&expected), "{said}");
+}
+
+#[test]
+fn a_state_folder_that_cannot_be_used_is_named_with_the_reason_once() {
+    let mut host = Weir::host("host", "127.0.0.1:1")
+        .args(["--components", "components"])
+        .file("state", "a file where the folder should be");
+    std::fs::create_dir(host.folder().join("components")).unwrap();
+    host.start_again();
+    let (status, said) = host.wait_until_ended();
+    assert!(!status.success(), "{said}");
+    let state = host.folder().join("state");
+    let expected = format!("the state folder {} cannot be used: ", state.display());
+    assert!(said.contains(&expected), "{said}");
+    assert_eq!(said.matches("File exists").count(), 1, "{said}");
 }
 
 #[test]

@@ -2,9 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
 
 use expect_test::expect_file;
-use weir_tests::{Weir, paths};
+use rdkafka::producer::{BaseProducer, BaseRecord};
+use weir_tests::child::Child;
+use weir_tests::{Client, Weir, paths, ports, wait};
 
 /// The subcommands, as `weir help` lists them.
 const COMMANDS: [&str; 8] = [
@@ -179,4 +183,37 @@ fn what_cannot_be_done_says_what_would() {
 
 fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Once it stood there and refused every request, and nobody knew why.
+#[test]
+fn a_broker_whose_disk_is_full_says_so_and_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let [address] = ports::free();
+    let (address, data) = (address.to_string(), folder.path().join("data"));
+    // No file may grow beyond 4 MiB: a write fails as on a full disk.
+    let script = r#"trap "" XFSZ; ulimit -f 8192; exec "$@""#;
+    let mut command = Command::new("sh");
+    command.args(["-c", script, "sh"]).arg(paths::weir());
+    command.args(["broker", "--listen", &address, "--data"]);
+    let mut broker = Child::spawn("broker", command.arg(data), folder.path()).unwrap();
+    let client = Client::new(&address);
+    wait::until("it answers", || {
+        client.answers(Duration::from_secs(1)).then_some(())
+    });
+    client.create_topic("t", 1, &[]);
+    let producer: BaseProducer = client.config().create().unwrap();
+    let row = vec![7; 100_000];
+    let status = wait::until("the broker ends", || {
+        let _full = producer.send(BaseRecord::<(), _>::to("t").payload(&row));
+        producer.poll(Duration::from_millis(1));
+        broker.ended()
+    });
+    let said = broker.log();
+    assert_eq!(status.code(), Some(1), "{status}: {said}");
+    let reason = "weir: the broker has stopped: the data in ";
+    assert!(
+        said.contains(reason) && said.contains("File too large"),
+        "{said}"
+    );
 }

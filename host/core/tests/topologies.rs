@@ -228,10 +228,52 @@ fn joined_topics_of_different_counts_are_refused_with_both_named() {
         .plan(&topics(&[("payments", 3), ("orders", 4)]))
         .unwrap_err();
     expect![[r#"
-        topics `payments` (3 partitions) and `orders` (4 partitions) are joined, so they
-            need the same number of partitions; give them the same number, or repartition
-            one"#]]
+        topics `orders` (4 partitions) and `payments` (3 partitions) meet in store
+            `orders`, so they need the same number of partitions; give them the same
+            number, or repartition one"#]]
     .assert_eq(&folded(&error.to_string()));
+}
+
+/// Once it started, and a key's rows of one topic never met those of the other.
+#[test]
+fn topics_that_a_processor_with_a_store_reads_are_refused_when_their_counts_differ() {
+    let mut t = Sketch::default();
+    let orders = t.node("orders", &[], source("orders"));
+    let answers = t.node("answers", &[], source("answers"));
+    let both = t.node("both", &[orders, answers], Operator::Merge);
+    let process = |stores: &[&str]| Operator::Process {
+        function: FUNCTION,
+        stores: stores.iter().map(|store| (*store).to_owned()).collect(),
+        schedules: Vec::new(),
+    };
+    t.store("cases");
+    t.node("decide", &[both], process(&["cases"]));
+    let counts = topics(&[("orders", 4), ("answers", 2)]);
+    let error = compiled(&t).plan(&counts).unwrap_err();
+    expect![[r#"
+        topics `orders` (4 partitions) and `answers` (2 partitions) meet in store
+            `cases`, so they need the same number of partitions; give them the same
+            number, or repartition one"#]]
+    .assert_eq(&folded(&error.to_string()));
+
+    let mut apart = Sketch::default();
+    let orders = apart.node("orders", &[], source("orders"));
+    let answers = apart.node("answers", &[], source("answers"));
+    apart.store("cases");
+    apart.node("open", &[orders], process(&["cases"]));
+    apart.node("close", &[answers], process(&["cases"]));
+    let same = compiled(&apart).plan(&counts).unwrap_err();
+    assert_eq!(same.to_string(), error.to_string(), "a store in common");
+
+    let mut stateless = Sketch::default();
+    let orders = stateless.node("orders", &[], source("orders"));
+    let answers = stateless.node("answers", &[], source("answers"));
+    let both = stateless.node("both", &[orders, answers], Operator::Merge);
+    stateless.node("look", &[both], process(&[]));
+    assert!(
+        compiled(&stateless).plan(&counts).is_ok(),
+        "no key is looked up"
+    );
 }
 
 #[test]
@@ -338,15 +380,26 @@ fn mistakes_of_windows_and_of_what_waits_for_them_are_told_too() {
     let (limit, max_rows) = (-1, Some(0));
     let until = Until::TimeLimit { limit, max_rows };
     t.node("no-table", &[stream], suppress("held", until));
-    let itself = Edge { node: 7, port: 0 };
+    let reader = Operator::Process {
+        function: FUNCTION,
+        stores: vec!["held".to_owned()],
+        schedules: Vec::new(),
+    };
+    t.node("reader", &[stream], reader);
+    t.description
+        .routes
+        .push(route("GET", "/held/{id}", &["held"]));
+    let itself = Edge { node: 8, port: 0 };
     t.node(
         "circle",
         &[itself],
         aggregate("circle", None, Emit::OnUpdate),
     );
     expect![[r#"
-        12 mistakes in the topology:
+        14 mistakes in the topology:
         - two stores are called `held`; rename one
+        - node `reader` uses store `held`, which holds what waits and is its operator's
+            alone; use the store of the table above, or of the result
         - node `slide`: the window's size is -1 ms; it must be between 0 and
             1000000000000
         - node `slide`: the window's grace is -2 ms; it must be between 0 and
@@ -365,7 +418,9 @@ fn mistakes_of_windows_and_of_what_waits_for_them_are_told_too() {
         - node `no-table`: the time limit is -1 ms; it must be between 0 and
             1000000000000
         - node `no-table` may hold back 0 rows; allow at least 1, or leave it open
-        - node `circle` reads itself; rows that come back to a node go through a topic"#]]
+        - node `circle` reads itself; rows that come back to a node go through a topic
+        - route `GET /held/{id}` uses store `held`, which holds what waits and is its
+            operator's alone; use the store of the table above, or of the result"#]]
     .assert_eq(&mistakes(&t.description));
 }
 
@@ -379,8 +434,9 @@ fn a_cogroup_reads_topics_of_as_many_partitions_each() {
         .plan(&topics(&[("one", 2), ("two", 3)]))
         .unwrap_err();
     expect![[r#"
-        topics `one` (2 partitions) and `two` (3 partitions) are joined, so they need the
-            same number of partitions; give them the same number, or repartition one"#]]
+        topics `one` (2 partitions) and `two` (3 partitions) meet in store `both`, so
+            they need the same number of partitions; give them the same number, or
+            repartition one"#]]
     .assert_eq(&folded(&error.to_string()));
     let mut t = Sketch::default();
     let [one, two] = ["one", "two"].map(|topic| t.node(topic, &[], source(topic)));

@@ -29,7 +29,10 @@ impl Arguments {
         tokio::runtime::Runtime::new()?.block_on(async {
             let broker = Broker::start(config).await.context("starting the broker")?;
             tracing::info!("{}", broker.start_line());
-            shutdown::requested().await?;
+            tokio::select! {
+                requested = shutdown::requested() => requested?,
+                error = broker.failed() => return Err(error).context("the broker has stopped"),
+            }
             broker.stop().await.context("stopping the broker")
         })
     }

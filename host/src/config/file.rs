@@ -41,6 +41,8 @@ pub struct ServiceTable {
     #[serde(default, with = "humantime_serde")]
     commit_pause: Option<Duration>,
     #[serde(default, with = "humantime_serde")]
+    purge_interval: Option<Duration>,
+    #[serde(default, with = "humantime_serde")]
     max_idle: Option<Duration>,
     #[serde(default)]
     config: BTreeMap<String, String>,
@@ -112,6 +114,7 @@ impl ServiceTable {
             on_failure: self.on_failure.unwrap_or(defaults.on_failure),
             commit_interval: self.commit_interval.unwrap_or(defaults.commit_interval),
             commit_pause: self.commit_pause.unwrap_or(defaults.commit_pause),
+            purge_interval: self.purge_interval.unwrap_or(defaults.purge_interval),
             max_idle: self.max_idle.unwrap_or(defaults.max_idle),
             config,
             memory_bytes: self.memory.map_or(defaults.memory_bytes, |size| size.0),
@@ -143,6 +146,8 @@ impl ServiceTable {
             fits,
             "give 1ms to 5s; a transaction lives 10s at most",
         )?;
+        let fits = settings.purge_interval >= Duration::from_millis(100);
+        within("purge_interval", fits, "give 100ms at least, e.g. \"30s\"")?;
         let fits = (1..=65_536).contains(&settings.max_batch_rows);
         within("max_batch_rows", fits, "give 1 to 65536 rows")?;
         Ok(settings)

@@ -59,6 +59,8 @@ pub struct Settings {
     pub commit_interval: Duration,
     /// The least time between two transactions of a worker.
     pub commit_pause: Duration,
+    /// How often rows that were read are deleted from repartition topics.
+    pub purge_interval: Duration,
     /// How long a task waits for an empty input before it takes rows of the others.
     pub max_idle: Duration,
     /// What the guest's `describe` is told.
@@ -93,6 +95,7 @@ impl Default for Settings {
             on_failure: OnFailure::DeadLetter,
             commit_interval: Duration::from_millis(100),
             commit_pause: Duration::from_millis(10),
+            purge_interval: Duration::from_secs(30),
             max_idle: Duration::ZERO,
             config: BTreeMap::new(),
             memory_bytes: 64 << 20,

@@ -9,7 +9,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 
 use super::gateway::Gateway;
-use super::server::Shared;
+use super::shared::Shared;
 
 /// `/healthz`, `/readyz`, `/metrics`.
 pub(super) fn router<G: Gateway>() -> Router<Arc<Shared<G>>> {

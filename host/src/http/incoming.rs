@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use weir_core::functions::Request;
 
 use super::error::Refusal;
-use super::server::Options;
+use super::shared::Options;
 
 /// A request's unique name, when one host forwards it to another.
 pub(super) const UNIQUE: &str = "weir-unique";

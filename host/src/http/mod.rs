@@ -12,7 +12,9 @@ mod gateway;
 mod incoming;
 mod routes;
 mod server;
+mod shared;
 
 pub use client::{Client, Error as HttpError};
 pub use gateway::{Answer, Gateway, Readiness, Route};
-pub use server::{Options, Server};
+pub use server::Server;
+pub use shared::Options;

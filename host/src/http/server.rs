@@ -25,33 +25,7 @@ use super::forward::{Failure, forward};
 use super::gateway::{Answer, Gateway, Route};
 use super::incoming::{self, Incoming};
 use super::routes::{self, Found};
-
-/// Limits of the server.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The largest request body, in bytes; above it: 413.
-    pub max_body_bytes: usize,
-    /// How long a request waits that names no `?timeout=ms`.
-    pub default_timeout: Duration,
-    /// The longest wait that may be asked for.
-    pub max_timeout: Duration,
-}
-
-impl Default for Options {
-    fn default() -> Options {
-        Options {
-            max_body_bytes: 1 << 20,
-            default_timeout: Duration::from_secs(10),
-            max_timeout: Duration::from_secs(60),
-        }
-    }
-}
-
-pub(super) struct Shared<G> {
-    pub(super) gateway: Arc<G>,
-    options: Options,
-    client: Client,
-}
+use super::shared::{Options, Shared};
 
 /// A running server.
 pub struct Server {

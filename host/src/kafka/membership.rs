@@ -27,6 +27,7 @@ use super::cluster::Cluster;
 use super::context::{Wake, log_line};
 use super::error::Error;
 use super::lanes::raw;
+use super::leave;
 
 /// A change of the tasks that this worker owns, by their partitions of the tasks topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub struct GroupMetadata(pub(super) ConsumerGroupMetadata);
 /// A worker's membership in its service's group.
 pub struct Membership {
     consumer: BaseConsumer<Rebalances>,
+    group: String,
+    instance: String,
     topic: String,
     tasks: BTreeSet<u32>,
 }
@@ -125,6 +128,8 @@ impl Membership {
             .map_err(|error| Error::of(doing(), &error))?;
         Ok(Membership {
             consumer,
+            group: service.to_owned(),
+            instance: instance.to_owned(),
             topic,
             tasks: BTreeSet::new(),
         })
@@ -186,6 +191,25 @@ impl Membership {
         self.consumer.group_metadata().map(GroupMetadata)
     }
 
+    /// Leaves the group, so that others have the tasks within a heartbeat. A membership that is
+    /// only dropped stays in the group until its session's time is up, for one that comes back
+    /// under its name. Waits for the brokers, 2 s at most for each.
+    pub fn leave(self, cluster: &Cluster) {
+        let (group, instance) = (self.group.clone(), self.instance.clone());
+        // A client that still lives would join anew.
+        drop(self);
+        if let Err(reason) = leave::leave(cluster.settings(), &group, &instance) {
+            let session = cluster.settings().session_timeout;
+            tracing::info!(
+                group,
+                instance,
+                reason,
+                ?session,
+                "not left: others have its tasks when its session ends"
+            );
+        }
+    }
+
     fn list(&self, tasks: &[u32]) -> TopicPartitionList {
         list_of(&self.topic, tasks)
     }
@@ -193,8 +217,7 @@ impl Membership {
 
 impl Drop for Membership {
     /// Closing revokes what is left; the callback follows at once from now on, and so must what was
-    /// not acknowledged, or librdkafka would wait for it for ever. A static member stays in the
-    /// group until its session's time is up.
+    /// not acknowledged, or librdkafka would wait for it for ever.
     fn drop(&mut self) {
         self.consumer
             .context()

@@ -70,6 +70,19 @@ impl Settings {
             .filter(|name| FIXED.contains(name))
     }
 
+    /// `host:port` of each of `brokers`, which librdkafka takes with a protocol before it or without
+    /// the port.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = String> {
+        self.brokers.split(',').map(|broker| {
+            let broker = broker.trim();
+            let address = broker.rsplit_once("//").map_or(broker, |(_, it)| it);
+            match address.rsplit_once(':') {
+                Some((_, port)) if port.parse::<u16>().is_ok() => address.to_owned(),
+                _ => format!("{address}:9092"),
+            }
+        })
+    }
+
     fn client(&self, own: &[(&str, String)]) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set_log_level(RDKafkaLogLevel::Info);
@@ -207,5 +220,12 @@ mod tests {
         assert_eq!(config.get("fetch.queue.backoff.ms"), Some("7"));
         assert_eq!(config.get("isolation.level"), Some("read_committed"));
         assert_eq!(settings.ignored().collect::<Vec<_>>(), ["isolation.level"]);
+    }
+
+    #[test]
+    fn brokers_are_written_as_librdkafka_takes_them() {
+        let settings = Settings::new("a:1234, PLAINTEXT://b:1234,c,[::1]:1234");
+        let addresses: Vec<_> = settings.addresses().collect();
+        assert_eq!(addresses, ["a:1234", "b:1234", "c:9092", "[::1]:1234"]);
     }
 }

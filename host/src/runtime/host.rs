@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use crate::config::Settings;
 use crate::http::{Answer, Gateway, Readiness, Route};
-use crate::kafka::{self, Cluster};
+use crate::kafka::{self, Cluster, Presence};
 use crate::state::{Memory, MemorySettings};
 use crate::wasm::{self, Engine, EngineOptions};
 
@@ -26,7 +26,7 @@ use super::status::Status;
 use super::wasm_program::WasmProgram;
 
 /// How often the brokers are looked for, so that readiness tells the truth while nothing flows.
-const PULSE: Duration = Duration::from_secs(2);
+const PULSE: Duration = Duration::from_secs(1);
 
 /// What a host is made of.
 #[derive(Clone, Debug)]
@@ -60,7 +60,7 @@ pub enum StartError {
         folder: PathBuf,
     },
     /// The state folder cannot be used.
-    #[error("the state folder {} cannot be used: {source}", folder.display())]
+    #[error("the state folder {} cannot be used", folder.display())]
     State {
         /// The folder.
         folder: PathBuf,
@@ -155,11 +155,10 @@ impl Host {
         };
         let _recorder = metrics::recorder();
         let pulse = Arc::new(Pulse::default());
-        let (beating, cluster) = (Arc::clone(&pulse), Arc::clone(&environment.cluster));
+        let beating = Arc::clone(&pulse);
+        let brokers = Presence::of(Arc::clone(&environment.cluster));
         let thread = std::thread::Builder::new().name("pulse".to_owned());
-        thread
-            .spawn(move || beating.beat(&cluster))
-            .map_err(state)?;
+        thread.spawn(move || beating.beat(brokers)).map_err(state)?;
         Ok(Arc::new(Host {
             environment: Arc::new(environment),
             engine: engine.map_err(|error| StartError::Engine(error.to_string()))?,
@@ -314,9 +313,9 @@ impl Drop for Host {
 }
 
 impl Pulse {
-    fn beat(&self, cluster: &Cluster) {
+    fn beat(&self, mut brokers: Presence) {
         while !self.stopping.load(Ordering::SeqCst) {
-            let trouble = cluster.partitions().err().map(|error| error.to_string());
+            let trouble = brokers.look().err();
             let mut known = self.trouble.lock();
             match (&*known, &trouble) {
                 (None, Some(reason)) => tracing::warn!(reason, "brokers are lost"),

@@ -9,27 +9,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use rocksdb::{ColumnFamilyDescriptor, DBWithThreadMode, MultiThreaded, Options};
+use rocksdb::{ColumnFamilyDescriptor, Options};
 use weir_core::topology::StoreSpec;
 
-use super::backend::{Family, TaskState};
+use super::backend::TaskState;
 use super::error::Error;
+use super::family::{Family, OFFSETS, Rocks};
 use super::memory::Memory;
 use super::view::View;
-
-/// RocksDB, with column families that may come and go while threads use it.
-pub(super) type Rocks = DBWithThreadMode<MultiThreaded>;
 
 /// RocksDB wants it; nothing is in it.
 const DEFAULT: &str = "default";
 
-/// Where changelog offsets are kept: the store's prefix, then its name.
-pub(super) const OFFSETS: &str = "weir.offsets";
-
 /// A service's state on this host. Cheap to clone; the folder is locked as long as one clone lives.
 #[derive(Clone)]
 pub struct Database {
-    pub(super) rocks: Arc<Rocks>,
+    rocks: Arc<Rocks>,
     /// All column families of stores, known to this topology or not.
     names: Arc<Mutex<BTreeSet<String>>>,
     memory: Memory,

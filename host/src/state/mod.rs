@@ -11,6 +11,7 @@
 mod backend;
 mod database;
 mod error;
+mod family;
 mod memory;
 mod view;
 

@@ -4,8 +4,7 @@ use rocksdb::{ReadOptions, SnapshotWithThreadMode};
 use weir_core::record::Column;
 use weir_core::store::{Entries, Error, KeyRange, StoreId, Visit};
 
-use super::backend::{Family, entries, family, walk};
-use super::database::Rocks;
+use super::family::{Family, Rocks, entries, family, walk};
 
 /// A moment of one partition's stores and of the global ones. While it lives, what is overwritten
 /// stays on the disk.

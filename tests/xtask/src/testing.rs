@@ -8,12 +8,14 @@ use crate::workspace::Workspace;
 use crate::{guests, setup, tools};
 
 /// The test binaries of the package of tests that need a broker, where they exist.
-const ON_A_BROKER: [&str; 6] = [
+const ON_A_BROKER: [&str; 8] = [
     "harness",
     "scenarios",
     "http_api",
     "bad_input",
     "swap",
+    "members",
+    "internal_topics",
     "chaos",
 ];
 

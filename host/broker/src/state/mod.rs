@@ -20,7 +20,7 @@ use crate::group::offsets::Committed;
 use crate::group::{Answers, Group};
 use crate::log::head::{HEAD_BYTES, Head, placed};
 use crate::log::{Kept, Log};
-use crate::storage::{Changes, Table, layout, recovery};
+use crate::storage::{Changes, Table, layout};
 use crate::topic::{self, Config, Topic};
 use crate::txn::Coordinator;
 
@@ -154,7 +154,7 @@ impl State {
     /// Writes down a topic whose settings or partitions changed.
     pub(crate) fn save_topic(&self, name: &str, effects: &mut Effects) {
         if let Some(topic) = self.topics.get(name) {
-            let value = recovery::topic_value(topic);
+            let value = layout::topic_value(topic);
             effects
                 .changes
                 .put(Table::Records, layout::topic_key(name), value);

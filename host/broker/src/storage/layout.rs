@@ -2,10 +2,13 @@
 //!
 //! Every key begins with a letter for its kind. A change of this layout needs a new [`VERSION`].
 
+use std::collections::BTreeMap;
+
 use bytes::{Buf, BufMut};
 use uuid::Uuid;
 
 use crate::group::offsets::{Committed, Partition};
+use crate::topic::{Config, Topic};
 use crate::txn::{Phase, Transaction};
 
 /// Written into every folder; a folder of another version is refused.
@@ -28,6 +31,32 @@ pub(crate) const TRANSACTIONS: &[u8] = b"x";
 /// The key of a topic.
 pub(crate) fn topic_key(name: &str) -> Vec<u8> {
     [TOPICS, name.as_bytes()].concat()
+}
+
+/// A topic from its value.
+pub(crate) fn topic(mut value: &[u8]) -> Result<Topic, Malformed> {
+    let bytes = &mut value;
+    let id = Uuid::from_slice(bytes.get(..16).ok_or(Malformed)?).map_err(|_| Malformed)?;
+    bytes.advance(16);
+    let partitions = bytes.try_get_u32().map_err(|_| Malformed)?;
+    let mut own = BTreeMap::new();
+    while bytes.has_remaining() {
+        own.insert(text(bytes)?, text(bytes)?);
+    }
+    let config = Config::new(own).map_err(|_| Malformed)?;
+    Ok(Topic::new(id, config, partitions as usize))
+}
+
+/// The value of a topic.
+pub(crate) fn topic_value(topic: &Topic) -> Vec<u8> {
+    let mut out = topic.id.as_bytes().to_vec();
+    let partitions = u32::try_from(topic.partitions.len()).expect("partitions are limited");
+    out.extend_from_slice(&partitions.to_be_bytes());
+    for (name, value) in topic.config.own() {
+        put_text(&mut out, name);
+        put_text(&mut out, value);
+    }
+    out
 }
 
 /// The key of something that a partition has once.

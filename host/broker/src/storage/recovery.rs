@@ -2,20 +2,19 @@
 //!
 //! Only headers of batches are read, so a start costs the number of batches and not their bytes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Weak;
 
 use bytes::Buf;
 use uuid::Uuid;
 
-use super::layout::{self, Malformed};
+use super::layout;
 use super::{Changes, Store, Table};
 use crate::error::Error;
 use crate::log::head::Head;
 use crate::log::{Kept, Log};
 use crate::state::State;
 use crate::state::shared::moment;
-use crate::topic::{Config, Topic};
 use crate::txn;
 
 /// The state that `store` holds; a new one if it holds none.
@@ -72,36 +71,11 @@ fn cluster(store: &dyn Store) -> Result<Uuid, Error> {
 fn topics(store: &dyn Store, state: &mut State, now: i64) -> Result<(), Error> {
     store.scan(Table::Records, layout::TOPICS, &mut |key, value| {
         let name = String::from_utf8_lossy(&key[layout::TOPICS.len()..]).into_owned();
-        let mut topic = topic(value).map_err(|_| unreadable(&format!("topic `{name}`")))?;
+        let mut topic = layout::topic(value).map_err(|_| unreadable(&format!("topic `{name}`")))?;
         topic.swept = now;
         state.topics.insert(name, topic);
         Ok(())
     })
-}
-
-fn topic(mut value: &[u8]) -> Result<Topic, Malformed> {
-    let bytes = &mut value;
-    let id = Uuid::from_slice(bytes.get(..16).ok_or(Malformed)?).map_err(|_| Malformed)?;
-    bytes.advance(16);
-    let partitions = bytes.try_get_u32().map_err(|_| Malformed)?;
-    let mut own = BTreeMap::new();
-    while bytes.has_remaining() {
-        own.insert(layout::text(bytes)?, layout::text(bytes)?);
-    }
-    let config = Config::new(own).map_err(|_| Malformed)?;
-    Ok(Topic::new(id, config, partitions as usize))
-}
-
-/// The value of a topic.
-pub(crate) fn topic_value(topic: &Topic) -> Vec<u8> {
-    let mut out = topic.id.as_bytes().to_vec();
-    let partitions = u32::try_from(topic.partitions.len()).expect("partitions are limited");
-    out.extend_from_slice(&partitions.to_be_bytes());
-    for (name, value) in topic.config.own() {
-        layout::put_text(&mut out, name);
-        layout::put_text(&mut out, value);
-    }
-    out
 }
 
 /// Topic id, partition and what follows in a key.

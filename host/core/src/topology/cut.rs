@@ -52,7 +52,7 @@ pub(super) fn cut(topology: &mut Topology, errors: &mut Errors) {
     }
     for subtopology in &mut subtopologies {
         subtopology.inputs = inputs(topology, &subtopology.nodes);
-        subtopology.copartitioned = copartitioned(topology, &subtopology.nodes);
+        subtopology.copartitioned = copartitioned(topology, subtopology);
     }
     mark_read_by_others(topology);
     for subtopology in &mut subtopologies {
@@ -180,26 +180,19 @@ fn inputs(topology: &Topology, nodes: &[NodeId]) -> Vec<Source> {
     inputs
 }
 
-fn copartitioned(topology: &Topology, nodes: &[NodeId]) -> Vec<Vec<String>> {
-    let mut sets = Vec::new();
-    for &id in nodes {
-        let node = topology.node(id);
+/// A key must be in one partition of all topics whose rows meet in a store: joins, and processors
+/// behind a merge or with a store in common.
+fn copartitioned(topology: &Topology, subtopology: &Subtopology) -> Vec<(StoreId, Vec<String>)> {
+    let mut sets: Vec<(StoreId, Vec<String>)> = Vec::new();
+    for store in &subtopology.stores {
         let mut topics = Vec::new();
-        match &node.operation {
-            Operation::StreamTableJoin { table, .. } | Operation::ForeignKeyJoin { table, .. } => {
+        for &id in &subtopology.nodes {
+            if topology.node(id).operation.touches().contains(store) {
                 topology.topics_above(id, &mut topics);
-                topology.topics_above(*table, &mut topics);
             }
-            Operation::StreamStreamJoin { .. }
-            | Operation::TableTableJoin { .. }
-            | Operation::Subscriptions { .. } => topology.topics_above(id, &mut topics),
-            Operation::Aggregate { .. } if node.inputs.len() > 1 => {
-                topology.topics_above(id, &mut topics)
-            }
-            _ => {}
         }
-        if topics.len() > 1 {
-            sets.push(topics);
+        if topics.len() > 1 && sets.iter().all(|(_, others)| *others != topics) {
+            sets.push((*store, topics));
         }
     }
     sets

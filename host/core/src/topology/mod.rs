@@ -59,8 +59,9 @@ pub struct Subtopology {
     /// Whether rows must run one by one through all nodes, since two nodes hand rows to each other
     /// through a store.
     pub row_by_row: bool,
-    /// Sets of topics that are joined, and so need the same number of partitions.
-    pub copartitioned: Vec<Vec<String>>,
+    /// Sets of topics whose rows meet in a store, and so need the same number of partitions; of
+    /// several stores the first.
+    pub copartitioned: Vec<(StoreId, Vec<String>)>,
 }
 
 /// A topic that a sub-topology reads, and the nodes that take its rows, in their order.

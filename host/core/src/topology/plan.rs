@@ -1,7 +1,7 @@
 //! The plan: a topology on the topics as they are, which gives the tasks and the internal topics.
 //!
-//! Topics that are joined must have the same number of partitions; a repartition topic takes the
-//! number of those that it is joined with, else that of the widest topic above it.
+//! Topics that meet in a store must have the same number of partitions; a repartition topic takes
+//! the number of those that it meets, else that of the widest topic above it.
 
 use std::collections::BTreeMap;
 
@@ -62,7 +62,7 @@ pub enum InternalKind {
 
 impl Topology {
     /// Checks the topics and counts tasks. Errors: every topic that is missing, every pair of
-    /// joined topics whose counts differ.
+    /// topics that meet whose counts differ.
     pub fn plan(&self, topics: &BTreeMap<String, TopicFacts>) -> Result<Plan, Errors> {
         let mut errors = Errors(Vec::new());
         let mut plan = Plan::default();
@@ -134,6 +134,7 @@ impl Topology {
             .subtopologies
             .iter()
             .flat_map(|s| &s.copartitioned)
+            .map(|(_, topics)| topics)
             .collect();
         for _round in 0..=sinks.len() {
             for (topic, _, _) in &sinks {
@@ -178,7 +179,8 @@ impl Topology {
     }
 
     fn check_copartitioning(&self, plan: &Plan, errors: &mut Errors) {
-        for set in self.subtopologies.iter().flat_map(|s| &s.copartitioned) {
+        for (store, set) in self.subtopologies.iter().flat_map(|s| &s.copartitioned) {
+            let store = &self.store(*store).name;
             let first = &set[0];
             for other in &set[1..] {
                 let (one, two) = (plan.partitions[first], plan.partitions[other]);
@@ -186,7 +188,7 @@ impl Topology {
                     let mend = "give them the same number, or repartition one";
                     errors.push(format!(
                         "topics `{first}` ({one} partitions) and `{other}` ({two} partitions) \
-                        are joined, so they need the same number of partitions; {mend}"
+                        meet in store `{store}`, so they need the same number of partitions; {mend}"
                     ));
                 }
             }

@@ -5,101 +5,25 @@
 //! have taken them. An abort takes every task that was part of it back to what is committed, and
 //! decides its requests again.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use weir_core::functions::Response;
 use weir_core::record::Batch;
 use weir_core::store::StoreId;
 use weir_core::task::{Commit, Position, Task, TaskId};
 
-use crate::config::{OnFailure, Settings};
+use crate::config::OnFailure;
 use crate::kafka::{Committed, Ends, Partition, Partitioning};
 use crate::runtime::clock;
 
+use super::Reply;
 use super::dead_letter;
 use super::fault::Fault;
 use super::session::Session;
 use super::tasks::Owned;
-use super::{Asked, Reply};
 
 /// Brokers forget positions of topics that a group does not subscribe to, even while it lives.
 const POSITIONS_AGAIN: Duration = Duration::from_secs(60 * 60);
-
-/// The transaction at hand.
-pub(super) struct Transaction {
-    interval: Duration,
-    pause: Duration,
-    /// Tasks that have done something in it.
-    dirty: BTreeSet<TaskId>,
-    /// When the first of it was done; `None`: nothing.
-    since: Option<Instant>,
-    ended: Instant,
-    /// Requests that were decided in it.
-    decided: Vec<(Asked, Response)>,
-    /// When all positions were committed last.
-    positions: Instant,
-}
-
-impl Transaction {
-    pub(super) fn new(settings: &Settings) -> Transaction {
-        let now = Instant::now();
-        Transaction {
-            interval: settings.commit_interval,
-            pause: settings.commit_pause,
-            dirty: BTreeSet::new(),
-            since: None,
-            ended: now.checked_sub(settings.commit_pause).unwrap_or(now),
-            decided: Vec::new(),
-            positions: now,
-        }
-    }
-
-    /// From now on it is ended as these say.
-    pub(super) fn take_settings(&mut self, settings: &Settings) {
-        (self.interval, self.pause) = (settings.commit_interval, settings.commit_pause);
-    }
-
-    /// A task has done something that must be committed, or aborted.
-    pub(super) fn touch(&mut self, task: TaskId) {
-        self.dirty.insert(task);
-        self.begin();
-    }
-
-    /// A request was decided; the response waits for the commit.
-    pub(super) fn decided(&mut self, asked: Asked, response: Response) {
-        self.decided.push((asked, response));
-        self.begin();
-    }
-
-    /// Whether nothing is in it.
-    pub(super) fn is_clean(&self) -> bool {
-        self.since.is_none()
-    }
-
-    /// How long it may still stay open; `None`: nothing is in it.
-    pub(super) fn time_to_commit(&self) -> Option<Duration> {
-        self.since
-            .map(|_| self.pause.saturating_sub(self.ended.elapsed()))
-    }
-
-    /// The session ends without it, and whether it was committed is not known.
-    pub(super) fn give_up(&mut self, reason: &str) {
-        for (asked, _) in self.decided.drain(..) {
-            let _gone = asked.reply.send(Reply::Unknown(reason.to_owned()));
-        }
-    }
-
-    fn begin(&mut self) {
-        self.since.get_or_insert_with(Instant::now);
-    }
-
-    fn end(&mut self) {
-        self.dirty.clear();
-        self.since = None;
-        self.ended = Instant::now();
-    }
-}
 
 impl Session<'_> {
     /// Whether it is time to commit; `drained`: there is nothing else to do.

@@ -9,9 +9,11 @@ mod commands;
 mod commit;
 mod dead_letter;
 mod fault;
+mod purge;
 mod rebalance;
 mod session;
 mod tasks;
+mod transaction;
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -16,9 +16,10 @@ use crate::runtime::blueprint::Blueprint;
 use crate::runtime::clock;
 use crate::runtime::program::{Guest, Moment};
 
-use super::commit::Transaction;
 use super::fault::Fault;
+use super::purge::Purge;
 use super::tasks::{Owned, Running, starts};
+use super::transaction::Transaction;
 use super::{Asked, Letter, Worker};
 
 /// How long a worker without anything to do sleeps.
@@ -48,6 +49,7 @@ pub(super) struct Session<'w> {
     pub(super) queue: &'w mut VecDeque<Asked>,
     pub(super) transaction: Transaction,
     pub(super) effects: Effects,
+    pub(super) purge: Purge,
     /// Since when positions are asked for in vain.
     pub(super) locating: Option<Instant>,
     polled: Vec<Rows>,
@@ -92,6 +94,7 @@ impl<'w> Session<'w> {
             tasks: BTreeMap::new(),
             queue,
             transaction: Transaction::new(&blueprint.settings),
+            purge: Purge::new(blueprint.settings.purge_interval),
             blueprint,
             effects: Effects::default(),
             locating: None,
@@ -100,8 +103,8 @@ impl<'w> Session<'w> {
         })
     }
 
-    /// Works until the service stops. On a fault all tasks are given up, and what is open is
-    /// aborted.
+    /// Works until the service stops, and leaves the group. On a fault all tasks are given up, and
+    /// what is open is aborted; the membership waits for the next session.
     pub(super) fn work(mut self) -> Result<(), Fault> {
         let done = self.turns();
         let reason = match &done {
@@ -120,6 +123,9 @@ impl<'w> Session<'w> {
         }
         for id in std::mem::take(&mut self.tasks).into_keys() {
             self.gone(id);
+        }
+        if done.is_ok() {
+            self.membership.leave(&self.worker.shared.host.cluster);
         }
         done
     }
@@ -162,6 +168,7 @@ impl<'w> Session<'w> {
         if self.commit_is_due(!busy) {
             self.commit()?;
         }
+        self.purge();
         if !busy {
             let longest = if restoring { RESTORING } else { IDLE };
             self.worker.mailbox.sleep(self.time_to_sleep().min(longest));
@@ -194,6 +201,7 @@ impl<'w> Session<'w> {
         }
         self.limits = blueprint.limits();
         self.transaction.take_settings(&blueprint.settings);
+        self.purge.interval = blueprint.settings.purge_interval;
         self.blueprint = blueprint;
         Ok(())
     }
