@@ -11,7 +11,9 @@ use support::{Random, Sketch};
 use weir_core::functions::{FunctionId, Step};
 use weir_core::limits::Limits;
 use weir_core::testing::{Closures, Driver, Row, RowView};
-use weir_core::topology::description::{Aggregator, Description, Edge, JoinKind, Operator};
+use weir_core::topology::description::{
+    Aggregator, Description, Edge, Emit, JoinKind, Operator, Window,
+};
 use weir_core::topology::{TopicFacts, compile};
 
 const SEEDS: u64 = 60;
@@ -284,6 +286,55 @@ fn what_is_made_of_tables_is_what_their_rows_say() {
         }
         assert!(driver.dead_letters().is_empty(), "SEED={seed}");
     }
+}
+
+#[test]
+fn an_answer_finds_the_task_of_its_left_row_though_the_key_does_not_say_it() {
+    let mut t = Sketch::default();
+    let topic = "clicks".to_owned();
+    let clicks = t.node("clicks", &[], Operator::Source { topic });
+    let (size, advance, grace) = (10, 10, 0);
+    let counts = Operator::Aggregate {
+        aggregator: Aggregator::Count,
+        store: "counts".to_owned(),
+        window: Some(Window::Hopping {
+            size,
+            advance,
+            grace,
+        }),
+        emit: Emit::OnUpdate,
+        skip_null_values: false,
+    };
+    let counts = t.node("counts", &[clicks], counts);
+    let (topic, store, history) = ("names".to_owned(), None, None);
+    let names = Operator::Table {
+        topic,
+        store,
+        history,
+    };
+    let names = t.node("names", &[], names);
+    let operator = Operator::ForeignKeyJoin {
+        kind: JoinKind::Inner,
+        function: FunctionId(1),
+        foreign_key: FunctionId(2),
+        store: Some("named".to_owned()),
+    };
+    t.node("named", &[counts, names], operator);
+    let functions = Closures::default()
+        .combine(1, |_, _, right| Ok(right.map(<[u8]>::to_vec)))
+        .transform(2, |row| Ok(vec![(row.value.map(<[u8]>::to_vec), None, 0)]));
+    let mut driver = Driver::new("tables", &t.description, 4, functions).unwrap();
+    let one = 1_i64.to_be_bytes();
+    driver.input("names").send(Some(&one), Some(b"once"));
+    for key in 0..20 {
+        driver.input("clicks").at(5).send(Some(&[key]), None);
+    }
+    let named = driver.store("named");
+    assert_eq!(
+        named.len(),
+        20,
+        "each key has its window's result: {named:?}"
+    );
 }
 
 /// The same tables with the result of each sent on, but for those that go through topics.

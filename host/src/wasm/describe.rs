@@ -2,8 +2,8 @@
 
 use weir_core::functions::FunctionId;
 use weir_core::topology::description::{
-    Aggregator, Clock, Description, Edge, Emit, JoinKind, Node, Operator, Route, RouteKey, RouteKind,
-    Schedule, Store, StreamStreamJoin, Until, Window,
+    Aggregator, Clock, Description, Edge, Emit, JoinKind, Node, Operator, Route, RouteKey,
+    RouteKind, Schedule, Store, StreamStreamJoin, Until, Window,
 };
 
 use super::bindings::weir::service::topology as wit;

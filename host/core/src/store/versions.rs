@@ -26,8 +26,16 @@ pub struct Versions {
     history_ms: i64,
 }
 
-/// Key, value, timestamp.
-pub type Latest = (Vec<u8>, Vec<u8>, i64);
+/// The version of a key that is valid now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Latest {
+    /// The plain key.
+    pub key: Vec<u8>,
+    /// Its value.
+    pub value: Vec<u8>,
+    /// Milliseconds since the epoch.
+    pub timestamp: i64,
+}
 
 /// Timestamp and value; `None`: a tombstone.
 type Version = (i64, Option<Vec<u8>>);
@@ -88,8 +96,8 @@ impl Versions {
             .and_then(|(timestamp, value)| Some((value?, timestamp))))
     }
 
-    /// The latest version of each key whose latest is no tombstone: key, value, timestamp, in the
-    /// order of keys.
+    /// The latest version of each key whose latest is no tombstone, in the order of keys. A scan of
+    /// the store.
     pub fn latest(&self, overlay: &mut Overlay) -> Result<Vec<Latest>, Error> {
         let mut latest: Vec<(Vec<u8>, Option<Vec<u8>>, i64)> = Vec::new();
         let mut corrupted = false;
@@ -115,7 +123,14 @@ impl Versions {
         }
         let alive = latest.into_iter();
         Ok(alive
-            .filter_map(|(key, value, timestamp)| Some((key, value?, timestamp)))
+            .filter_map(|(key, value, timestamp)| {
+                let value = value?;
+                Some(Latest {
+                    key,
+                    value,
+                    timestamp,
+                })
+            })
             .collect())
     }
 

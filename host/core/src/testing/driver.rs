@@ -342,7 +342,8 @@ impl Driver {
         let mut versions = Vec::new();
         self.overlays(&mut |overlay| {
             let latest = Versions::new(id, history_ms).latest(overlay);
-            versions.extend(latest.expect("memory does not fail"));
+            let latest = latest.expect("memory does not fail").into_iter();
+            versions.extend(latest.map(|v| (v.key, v.value, v.timestamp)));
         });
         versions.sort();
         versions

@@ -18,6 +18,7 @@ mod order;
 mod plan;
 mod repartition;
 mod route;
+mod table_nodes;
 mod tables;
 mod view;
 mod window;

@@ -7,10 +7,10 @@
 
 use crate::store::StoreId;
 
-use super::compile::{buffer_store, subscription_store, unnamed_store};
+use super::compile::buffer_store;
 use super::description::{self, Description, Edge, JoinKind, Operator};
 use super::tables::Tables;
-use super::{Child, Input, Node, NodeId, Operation, StoreKind, StoreSpec, Until, View};
+use super::{Child, Input, Node, NodeId, Operation, StoreSpec, Until};
 
 /// The nodes of a description that was found good, repartitions inserted, edges in both directions.
 pub(super) fn expand(
@@ -38,16 +38,16 @@ pub(super) fn expand(
     nodes
 }
 
-struct Expansion<'a> {
+pub(super) struct Expansion<'a> {
     service: &'a str,
     description: &'a Description,
-    stores: &'a [StoreSpec],
-    nodes: Vec<Node>,
+    pub(super) stores: &'a [StoreSpec],
+    pub(super) nodes: Vec<Node>,
     /// Of each node of `nodes`: whether rows that leave it may be in the wrong partition for their
     /// key.
     rekeyed: Vec<bool>,
     /// Of each node of the description: the node whose outputs stand for its.
-    made: Vec<NodeId>,
+    pub(super) made: Vec<NodeId>,
 }
 
 impl Expansion<'_> {
@@ -104,7 +104,7 @@ impl Expansion<'_> {
         }
     }
 
-    fn input(&self, edge: Edge) -> Input {
+    pub(super) fn input(&self, edge: Edge) -> Input {
         Input {
             node: self.made[edge.node as usize],
             port: edge.port,
@@ -128,7 +128,12 @@ impl Expansion<'_> {
         }
     }
 
-    fn through_topic(&mut self, name: &str, partitions: Option<u32>, input: Input) -> NodeId {
+    pub(super) fn through_topic(
+        &mut self,
+        name: &str,
+        partitions: Option<u32>,
+        input: Input,
+    ) -> NodeId {
         let topic = format!("{}-{name}-repartition", self.service);
         let above = &self.nodes[input.node.0 as usize].operation;
         let sink = Operation::Repartition {
@@ -147,7 +152,7 @@ impl Expansion<'_> {
         )
     }
 
-    fn push(
+    pub(super) fn push(
         &mut self,
         name: String,
         inputs: Vec<Input>,
@@ -167,222 +172,12 @@ impl Expansion<'_> {
         id
     }
 
-    fn store(&self, name: &str) -> StoreId {
+    pub(super) fn store(&self, name: &str) -> StoreId {
         let position = self.stores.iter().position(|store| store.name == name);
         StoreId(
             u32::try_from(position.expect("the store was checked"))
                 .expect("the number of stores is checked"),
         )
-    }
-
-    /// The store of a table, if it has one.
-    fn table_store(&self, node: &description::Node, named: Option<&str>) -> Option<StoreId> {
-        let unnamed = || unnamed_store(&node.name);
-        let name = named.map_or_else(unnamed, str::to_owned);
-        self.stores
-            .iter()
-            .any(|store| store.name == name)
-            .then(|| self.store(&name))
-    }
-
-    /// How a table is read by key.
-    fn view(&self, table: NodeId) -> View {
-        let node = &self.nodes[table.0 as usize];
-        if let Some(&store) = node.operation.writes().first() {
-            return match self.stores[store.0 as usize].kind {
-                StoreKind::KeyValue => View::Keys(store),
-                StoreKind::Window(retention) => View::Windows { store, retention },
-                StoreKind::Versioned { history_ms } => View::Versions { store, history_ms },
-                StoreKind::Session { retention_ms } => View::Sessions {
-                    store,
-                    retention_ms,
-                },
-                StoreKind::Buffer => View::Suppressed {
-                    buffer: store,
-                    of: Box::new(self.view(node.inputs[0].node)),
-                },
-                StoreKind::Join { .. } => unreachable!("a join of streams is no table"),
-            };
-        }
-        match &node.operation {
-            Operation::TableMap { function, .. } => View::Mapped {
-                function: *function,
-                of: Box::new(self.view(node.inputs[0].node)),
-            },
-            Operation::TableTableJoin {
-                kind,
-                function,
-                left,
-                right,
-                ..
-            } => View::Joined {
-                kind: *kind,
-                function: *function,
-                left: Box::new(left.clone()),
-                right: Box::new(right.clone()),
-            },
-            _ => unreachable!("a table that is read has a store, or is made of others"),
-        }
-    }
-
-    /// The hops of a foreign-key join: the left row subscribes at its foreign key's partition, the
-    /// answer comes back to its own.
-    fn foreign_key_join(&mut self, node: &description::Node) -> NodeId {
-        let Operator::ForeignKeyJoin {
-            kind,
-            function,
-            foreign_key,
-            store,
-        } = &node.operator
-        else {
-            unreachable!("only foreign-key joins come here");
-        };
-        let name = &node.name;
-        let [left, right] = [0, 1].map(|side| self.input(node.inputs[side]));
-        let results = self.table_store(node, store.as_deref());
-        let subscribe = Operation::Subscribe {
-            kind: *kind,
-            foreign_key: *foreign_key,
-            results: results.filter(|_| *kind == JoinKind::Inner),
-        };
-        let subscribe = self.push(format!("{name}-subscribe"), vec![left], subscribe, true);
-        let subscribe = Input {
-            node: subscribe,
-            port: 0,
-        };
-        let asked = self.through_topic(&format!("{name}-subscription"), None, subscribe);
-        let subscriptions = Operation::Subscriptions {
-            store: self.store(&subscription_store(name)),
-            right: self.view(right.node),
-        };
-        let asked = Input {
-            node: asked,
-            port: 0,
-        };
-        let subscriptions = self.push(
-            format!("{name}-subscriptions"),
-            vec![asked, right],
-            subscriptions,
-            true,
-        );
-        let subscriptions = Input {
-            node: subscriptions,
-            port: 0,
-        };
-        let answered = self.through_topic(&format!("{name}-answer"), None, subscriptions);
-        let join = Operation::ForeignKeyJoin {
-            kind: *kind,
-            function: *function,
-            table: left.node,
-            left: self.view(left.node),
-            store: results,
-        };
-        let answered = Input {
-            node: answered,
-            port: 0,
-        };
-        self.push(name.clone(), vec![answered], join, false)
-    }
-
-    fn table_operation(&self, node: &description::Node) -> Operation {
-        let named = |store: &Option<String>| store.as_deref().map(|name| self.store(name));
-        match &node.operator {
-            Operator::TableFilter { function, store } => Operation::TableMap {
-                function: *function,
-                filters: true,
-                store: named(store),
-            },
-            Operator::TableMapValues { function, store } => Operation::TableMap {
-                function: *function,
-                filters: false,
-                store: named(store),
-            },
-            Operator::TableGroupBy { function } => Operation::TableGroupBy {
-                function: *function,
-            },
-            Operator::TableAggregate { aggregator, store } => Operation::TableAggregate {
-                aggregator: *aggregator,
-                store: self.store(store),
-            },
-            Operator::TableTableJoin {
-                kind,
-                function,
-                store,
-            } => {
-                let [left, right] =
-                    [0, 1].map(|side| self.view(self.made[node.inputs[side].node as usize]));
-                Operation::TableTableJoin {
-                    kind: *kind,
-                    function: *function,
-                    left,
-                    right,
-                    store: named(store),
-                }
-            }
-            _ => unreachable!("only operators of tables come here"),
-        }
-    }
-
-    fn suppress(&self, node: &description::Node) -> Operation {
-        let Operator::Suppress { store, until } = &node.operator else {
-            unreachable!("only a suppress comes here");
-        };
-        let windows = || self.description.windows_of(node);
-        Operation::Suppress {
-            store: self.store(store),
-            until: match *until {
-                description::Until::WindowCloses => {
-                    Until::WindowCloses(windows().expect("its windows were checked"))
-                }
-                description::Until::TimeLimit { limit, max_rows } => {
-                    Until::TimeLimit { limit, max_rows }
-                }
-            },
-        }
-    }
-
-    fn stream_join(&self, node: &description::Node) -> Operation {
-        match node.operator.clone() {
-            Operator::StreamTableJoin {
-                kind,
-                function,
-                grace,
-            } => {
-                let table = self.made[node.inputs[1].node as usize];
-                Operation::StreamTableJoin {
-                    kind,
-                    function,
-                    table,
-                    view: self.view(table),
-                    buffer: grace.map(|grace| (grace, self.store(&buffer_store(&node.name)))),
-                }
-            }
-            Operator::GlobalTableJoin {
-                kind,
-                function,
-                key,
-            } => {
-                let table = self.made[node.inputs[1].node as usize];
-                let store = self.nodes[table.0 as usize].operation.writes()[0];
-                Operation::GlobalTableJoin {
-                    kind,
-                    function,
-                    key,
-                    table,
-                    store,
-                }
-            }
-            Operator::StreamStreamJoin(join) => Operation::StreamStreamJoin {
-                kind: join.kind,
-                function: join.function,
-                before: join.before,
-                after: join.after,
-                grace: join.grace,
-                left: self.store(&join.left_store),
-                right: self.store(&join.right_store),
-            },
-            _ => unreachable!("only joins of streams come here"),
-        }
     }
 
     fn operation(&self, node: &description::Node) -> Operation {
@@ -437,7 +232,19 @@ impl Expansion<'_> {
                 emit,
                 skip_null_values,
             },
-            Operator::Suppress { .. } => self.suppress(node),
+            Operator::Suppress { store, until } => Operation::Suppress {
+                store: self.store(&store),
+                until: match until {
+                    description::Until::WindowCloses => Until::WindowCloses(
+                        self.description
+                            .windows_of(node)
+                            .expect("its windows were checked"),
+                    ),
+                    description::Until::TimeLimit { limit, max_rows } => {
+                        Until::TimeLimit { limit, max_rows }
+                    }
+                },
+            },
             Operator::StreamTableJoin { .. }
             | Operator::GlobalTableJoin { .. }
             | Operator::StreamStreamJoin(_) => self.stream_join(node),
@@ -455,6 +262,50 @@ impl Expansion<'_> {
                 schedules,
             },
             Operator::Sink { topic } => Operation::Sink { topic },
+        }
+    }
+
+    fn stream_join(&self, node: &description::Node) -> Operation {
+        match node.operator.clone() {
+            Operator::StreamTableJoin {
+                kind,
+                function,
+                grace,
+            } => {
+                let table = self.made[node.inputs[1].node as usize];
+                Operation::StreamTableJoin {
+                    kind,
+                    function,
+                    table,
+                    view: self.view(table),
+                    buffer: grace.map(|grace| (grace, self.store(&buffer_store(&node.name)))),
+                }
+            }
+            Operator::GlobalTableJoin {
+                kind,
+                function,
+                key,
+            } => {
+                let table = self.made[node.inputs[1].node as usize];
+                let store = self.nodes[table.0 as usize].operation.writes()[0];
+                Operation::GlobalTableJoin {
+                    kind,
+                    function,
+                    key,
+                    table,
+                    store,
+                }
+            }
+            Operator::StreamStreamJoin(join) => Operation::StreamStreamJoin {
+                kind: join.kind,
+                function: join.function,
+                before: join.before,
+                after: join.after,
+                grace: join.grace,
+                left: self.store(&join.left_store),
+                right: self.store(&join.right_store),
+            },
+            _ => unreachable!("only joins of streams come here"),
         }
     }
 }

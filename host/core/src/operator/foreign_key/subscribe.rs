@@ -25,6 +25,9 @@ pub(in crate::operator) struct Subscribe {
     pub(in crate::operator) results: Option<StoreId>,
 }
 
+/// An instruction, and the foreign key that it goes to.
+type Told<'a> = (Instruction, Option<&'a [u8]>);
+
 /// A left row's old and new foreign key, as a change goes from one to the other.
 struct Move<'a> {
     old: Option<&'a [u8]>,
@@ -91,9 +94,6 @@ pub(in crate::operator) fn run(
     }
     Ok(emitted)
 }
-
-/// An instruction, and the foreign key that it is sent to.
-type Told<'a> = (Instruction, Option<&'a [u8]>);
 
 impl<'a> Move<'a> {
     /// What the right side is told, first at the old foreign key, then at the new one.

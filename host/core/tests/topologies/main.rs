@@ -1,7 +1,9 @@
 //! Topologies as people meet them: their text, their mistakes, their plans.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "../support/mod.rs"]
 mod support;
+mod tables;
 
 use std::collections::BTreeMap;
 
