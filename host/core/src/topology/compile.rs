@@ -15,8 +15,11 @@ use super::{Changelog, Operation, StoreKind, StoreSpec, Topology};
 pub fn compile(service: &str, description: &Description) -> Result<Topology, Errors> {
     let mut errors = Errors(Vec::new());
     check(service, description, &mut errors);
-    errors.clone().into_result()?;
-    let tables = Tables::of(description);
+    // Routes are looked at though nodes are wrong, so that all mistakes are told at once.
+    let tables = match errors.0.is_empty() {
+        true => Tables::of(description),
+        false => Tables::unknown(description),
+    };
     let stores = stores(service, description, &tables);
     let routes = compile_routes(service, description, &stores, &mut errors);
     errors.clone().into_result()?;
