@@ -12,8 +12,8 @@ use crate::table::Table;
 pub struct Suppressed(Until);
 
 impl Suppressed {
-    /// Until its window closes: end and grace (a session: end, gap and grace) are reached. Only for a
-    /// table whose keys are windows or sessions. Tombstones are not sent.
+    /// Until its window closes: end and grace (a session: end, gap and grace) are reached. Only for
+    /// a table whose keys are windows or sessions. Tombstones are not sent.
     pub fn until_window_closes() -> Suppressed {
         Suppressed(Until::WindowCloses)
     }
@@ -44,8 +44,8 @@ impl<K: Data, V: Data> Table<K, V> {
     ///
     /// - **Order**: what leaves together is ordered by its time (the window's end, or the first
     ///   update held back), then by key bytes.
-    /// - **Timestamps** and headers are the update's own. Time is the stream time of the updates, so
-    ///   the last ones wait until later ones come.
+    /// - **Timestamps** and headers are the update's own. Time is the stream time of the updates,
+    ///   so the last ones wait until later ones come.
     /// - **Nulls**: a tombstone is held back like any update; until a window closes it is not sent.
     /// - **State**: two entries for each key that is held back. **Cost**: two look-ups an update.
     ///

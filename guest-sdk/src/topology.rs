@@ -44,8 +44,8 @@ impl Topology {
         self.table_node(topic, store, None)
     }
 
-    /// A topic as a table of versions, kept for `history`: a stream row that is joined with it meets
-    /// the value that was valid at the row's own timestamp. The store has the topic's name.
+    /// A topic as a table of versions, kept for `history`: a stream row that is joined with it
+    /// meets the value that was valid at the row's own timestamp. The store has the topic's name.
     ///
     /// - **Order**: rows may come late by as much as the history; older ones are passed over.
     /// - **Nulls**: a tombstone is a version too.

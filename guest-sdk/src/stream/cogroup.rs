@@ -80,7 +80,8 @@ impl<K: Data, A: Data> Cogroup<K, A> {
         self
     }
 
-    /// A state for each key, in a store of this name: `initial`, and the stream's adder for each row.
+    /// A state for each key, in a store of this name: `initial`, and the stream's adder for each
+    /// row.
     pub fn aggregate(self, store: &str, initial: impl Fn() -> A + 'static) -> Table<K, A> {
         let function = fold::aggregator(initial, self.adders);
         aggregated(&self.graph, self.inputs, None, Box::new(function), store)

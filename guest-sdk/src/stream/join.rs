@@ -60,16 +60,17 @@ impl<K: Data, V: Data> Stream<K, V> {
         self.join_table(table, JoinKind::Inner, None, combine::<V, V2, R>(join))
     }
 
-    /// As [`join`](Stream::join) with a [table of versions](crate::Topology::table_with_history), but
-    /// each row first waits until stream time is `grace` past it, so that the table is up to its
-    /// time.
+    /// As [`join`](Stream::join) with a [table of versions](crate::Topology::table_with_history),
+    /// but each row first waits until stream time is `grace` past it, so that the table is up to
+    /// its time.
     ///
-    /// - **Order**: rows leave in the order of timestamp, then key bytes. One that is later than the
-    ///   grace is joined at once.
-    /// - **Timestamps** and headers are the row's own. Time is the stream time of the rows that wait,
-    ///   so the last ones wait until later ones come.
+    /// - **Order**: rows leave in the order of timestamp, then key bytes. One that is later than
+    ///   the grace is joined at once.
+    /// - **Timestamps** and headers are the row's own. Time is the stream time of the rows that
+    ///   wait, so the last ones wait until later ones come.
     /// - **Nulls**: rows without a value, or without a key, go nowhere.
-    /// - **State**: the rows that wait. **Cost**: a look-up and a seek a row, and those of the join.
+    /// - **State**: the rows that wait. **Cost**: a look-up and a seek a row, and those of the
+    ///   join.
     ///
     /// ```
     /// use std::time::Duration;

@@ -23,9 +23,9 @@ pub struct Group<K, V> {
 /// - **Order**: the updates of a row follow each other by the start of their windows (sliding: the
 ///   windows that hold the row from the latest down, then those that it makes).
 /// - **Timestamps**: the highest of the rows in the window.
-/// - **Nulls**: rows without a key are passed over, and in sliding windows rows without a value, too.
-///   Other windows take them: `V` is an `Option`, or the row is refused. A state that becomes null
-///   deletes its window, and the null is sent.
+/// - **Nulls**: rows without a key are passed over, and in sliding windows rows without a value,
+///   too. Other windows take them: `V` is an `Option`, or the row is refused. A state that becomes
+///   null deletes its window, and the null is sent.
 /// - **Late rows**: a window takes rows until the operator's own stream time has passed its end and
 ///   the grace; what is later is dropped and counted as `late`.
 /// - **State**: a row for each key and window, kept for size and grace (sliding: twice the size and
@@ -43,8 +43,8 @@ pub struct WindowedGroup<K, V> {
 /// - **Order**: a row takes away the sessions that it joins, each with a tombstone, by their end;
 ///   then it sends the session made of them and itself.
 /// - **Timestamps**: the end of the session.
-/// - **Nulls**: rows without a key are passed over; null values are taken, so `V` is an `Option`, or
-///   the row is refused.
+/// - **Nulls**: rows without a key are passed over; null values are taken, so `V` is an `Option`,
+///   or the row is refused.
 /// - **Late rows**: a row is late, and dropped, if the session that it would belong to ended longer
 ///   than gap and grace ago; an open session that it touches saves it.
 /// - **State**: a row for each key and session, kept for gap and grace after its end.
@@ -217,8 +217,8 @@ impl<K: Data, V: Data> WindowedGroup<K, V> {
     /// - **Order**: by start, then key bytes.
     /// - **Timestamps**: the highest of the rows in the window. **Headers**: those of the row whose
     ///   time closed it.
-    /// - **State**: an index of the open windows more. **Cost**: nothing while no window closes, then
-    ///   a look-up of those that do.
+    /// - **State**: an index of the open windows more. **Cost**: nothing while no window closes,
+    ///   then a look-up of those that do.
     ///
     /// Time is that of the rows: the last windows of a stream stay open until later rows come.
     ///
@@ -285,8 +285,8 @@ impl<K: Data, V: Data> Sessions<K, V> {
     }
 
     /// Nothing is sent before a session closes, a gap and the grace after its end; then its result
-    /// is, once, by end, start and key bytes, with the timestamp of its end and the headers of the row
-    /// whose time closed it. See [`WindowedGroup::emit_on_window_close`].
+    /// is, once, by end, start and key bytes, with the timestamp of its end and the headers of the
+    /// row whose time closed it. See [`WindowedGroup::emit_on_window_close`].
     pub fn emit_on_window_close(self) -> Sessions<K, V> {
         let emit = Emit::OnWindowClose;
         Sessions { emit, ..self }
@@ -297,8 +297,8 @@ impl<K: Data, V: Data> Sessions<K, V> {
         self.aggregated(store, None)
     }
 
-    /// The first value of each key and session, and what `reduce` makes of it and each later one; of
-    /// two sessions that become one, the earlier one's comes first.
+    /// The first value of each key and session, and what `reduce` makes of it and each later one;
+    /// of two sessions that become one, the earlier one's comes first.
     pub fn reduce(
         &self,
         store: &str,

@@ -30,9 +30,9 @@ impl<K: Data, V: Data> Table<K, V> {
     ///   group it is one update: subtract, then add.
     /// - **Timestamps**: the higher of the row's and the aggregate's.
     /// - **Nulls**: a deleted row leaves its group.
-    /// - **State**: the table is kept, so that the value before is known. **Cost**: one call a batch
-    ///   for both values, and a row of the repartition topic for each group that a row leaves or
-    ///   enters.
+    /// - **State**: the table is kept, so that the value before is known. **Cost**: one call a
+    ///   batch for both values, and a row of the repartition topic for each group that a row leaves
+    ///   or enters.
     ///
     /// ```
     /// use weir::{Topology, testing::Driver};
@@ -76,8 +76,8 @@ impl<K: Data, V: Data> GroupedTable<K, V> {
         self.aggregated(store, None)
     }
 
-    /// The first value of each group, and what `add` makes of it and each later one that enters, and
-    /// `subtract` of each that leaves.
+    /// The first value of each group, and what `add` makes of it and each later one that enters,
+    /// and `subtract` of each that leaves.
     ///
     /// ```
     /// use weir::{Topology, testing::Driver};

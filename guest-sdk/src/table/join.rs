@@ -11,8 +11,8 @@ use crate::stream::join::{combine, combine_left, combine_outer, lookup};
 impl<K: Data, V: Data> Table<K, V> {
     /// The keys that both tables have, each with what `join` makes of both values.
     ///
-    /// - **Order**: a change of either table meets the other's value as it is then; one row for each
-    ///   change, in their order.
+    /// - **Order**: a change of either table meets the other's value as it is then; one row for
+    ///   each change, in their order.
     /// - **Timestamps**: the higher of the two rows'. Headers are those of the changed row.
     /// - **Nulls**: a delete on either side is sent as a tombstone if the other side has the key.
     /// - **State**: both tables are kept, the result only under [`stored_as`](Table::stored_as).
@@ -41,8 +41,8 @@ impl<K: Data, V: Data> Table<K, V> {
         self.join_table(other, JoinKind::Inner, combine::<V, V2, R>(join))
     }
 
-    /// As [`join`](Table::join), with all keys of this table, whether the other has them or not. What
-    /// was there before is known, so nothing is sent for a delete of nothing.
+    /// As [`join`](Table::join), with all keys of this table, whether the other has them or not.
+    /// What was there before is known, so nothing is sent for a delete of nothing.
     ///
     /// ```
     /// use weir::{Topology, testing::Driver};

@@ -98,9 +98,9 @@ impl<K: Data, V: Data> Table<K, V> {
     ///
     /// - **Order**: one row for each, in their order.
     /// - **Timestamps** and headers are the row's.
-    /// - **Nulls**: a row that does not pass is sent as a tombstone, since what was there before may
-    ///   have passed; a tombstone as it is. Neither is sent where the value before is known not to
-    ///   have passed.
+    /// - **Nulls**: a row that does not pass is sent as a tombstone, since what was there before
+    ///   may have passed; a tombstone as it is. Neither is sent where the value before is known not
+    ///   to have passed.
     /// - **State**: none, see [`stored_as`](Table::stored_as). **Cost**: one call a batch; a second
     ///   one for the values before, where somebody below needs them.
     ///

@@ -1,7 +1,7 @@
 //! The state of windows, sessions and joins is bounded: what has expired leaves the store.
 //!
-//! A long stream goes through each kind of store, and its size is watched: it must not grow with the
-//! length of the stream, neither in what is committed nor in what one transaction holds.
+//! A long stream goes through each kind of store, and its size is watched: it must not grow with
+//! the length of the stream, neither in what is committed nor in what one transaction holds.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod support;
@@ -171,8 +171,8 @@ fn a_suppress_keeps_only_what_is_still_to_be_sent() {
     );
 }
 
-/// One transaction over a long stream: what has expired is not carried to the backend, so the commit
-/// writes what is kept, and a tombstone for what the transaction itself had put before.
+/// One transaction over a long stream: what has expired is not carried to the backend, so the
+/// commit writes what is kept, and a tombstone for what the transaction itself had put before.
 #[test]
 fn what_expires_within_a_transaction_is_not_there_after_it() {
     let sketch = counted(tumbling(), Emit::OnWindowClose);

@@ -1,8 +1,8 @@
 //! Programs: the steps of a fold, planned for many rows before any value is known.
 //!
 //! Until a program has run, a state is known by the step that makes it. An answer ends where a step
-//! made null or refused its row; the program can then go on with the steps after it, to which a null
-//! state is no state at all.
+//! made null or refused its row; the program can then go on with the steps after it, to which a
+//! null state is no state at all.
 
 use std::ops::Range;
 
@@ -84,7 +84,8 @@ impl Program {
     }
 
     /// Makes the states of `range`, which begins where `states` end, and appends them, as far as it
-    /// comes. One call. Answers with the reason why the row of the next step was refused, if it was.
+    /// comes. One call. Answers with the reason why the row of the next step was refused, if it
+    /// was.
     pub(super) fn run(
         &self,
         pass: &mut Pass<'_>,

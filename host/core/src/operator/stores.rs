@@ -1,8 +1,8 @@
 //! The stores of a processor or a command, as its function sees them.
 //!
 //! Each call is made on behalf of a row and reads as of that row's place. Operators' own stores can
-//! be read, never written; windows and sessions by their keys as topics carry them, one by one, since
-//! their order in the store is another. What joins and suppress keep stays closed.
+//! be read, never written; windows and sessions by their keys as topics carry them, one by one,
+//! since their order in the store is another. What joins and suppress keep stays closed.
 
 use std::ops::{Bound, ControlFlow};
 

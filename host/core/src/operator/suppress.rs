@@ -1,9 +1,10 @@
 //! Suppress: updates of a table are held back, and only the latest of each key goes on: when its
 //! window closes, or after a time.
 //!
-//! What comes below is told as old value the one that was sent last: the one that the key had before
-//! it was held back. Time is the stream time of the updates themselves. What leaves has its own timestamp and headers.
-//! A tombstone is held like any update; of a window that closes it is not sent.
+//! What comes below is told as old value the one that was sent last: the one that the key had
+//! before it was held back. Time is the stream time of the updates themselves. What leaves has its
+//! own timestamp and headers. A tombstone is held like any update; of a window that closes it is
+//! not sent.
 
 use crate::record::{Batch, Column};
 use crate::store::buffer::Update;

@@ -1,7 +1,8 @@
 //! Tables: rows of a topic or a stream are put into the store, then sent on.
 //!
 //! A null value is a delete, and is sent on too, as is the same value again. Rows without a key are
-//! passed over. A table that nobody reads by key, and that nobody asks for old values, has no store.
+//! passed over. A table that nobody reads by key, and that nobody asks for old values, has no
+//! store.
 
 use crate::record::{Batch, Column};
 use crate::store::{Overlay, StoreId, Versions};

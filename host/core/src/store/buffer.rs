@@ -1,5 +1,5 @@
-//! Buffers: updates of a table that are held back, the latest of each key, in the order in which they
-//! will leave.
+//! Buffers: updates of a table that are held back, the latest of each key, in the order in which
+//! they will leave.
 //!
 //! An update has a time that decides when it leaves; a later one of its key takes its value,
 //! timestamp and headers, not its time, nor the value that the key had before.
@@ -45,8 +45,8 @@ impl Buffer {
         }
     }
 
-    /// Holds an update back until `time`, or instead of the one of its key that is held back already.
-    /// Two look-ups.
+    /// Holds an update back until `time`, or instead of the one of its key that is held back
+    /// already. Two look-ups.
     pub fn put(
         &mut self,
         overlay: &mut Overlay,
@@ -128,8 +128,8 @@ impl Buffer {
         }
     }
 
-    /// Takes updates from the first on while they are wanted: a question of how many were taken, and
-    /// the next one's time.
+    /// Takes updates from the first on while they are wanted: a question of how many were taken,
+    /// and the next one's time.
     fn take(
         &mut self,
         overlay: &mut Overlay,

@@ -144,8 +144,8 @@ impl Layer {
         undo
     }
 
-    /// Deletes every key in `[start, end)`, committed ones too, at all places. A range that the last
-    /// one begins takes its place: what expires over time stays one range.
+    /// Deletes every key in `[start, end)`, committed ones too, at all places. A range that the
+    /// last one begins takes its place: what expires over time stays one range.
     pub(super) fn expire(&mut self, start: &[u8], end: &[u8]) -> Undo {
         let mut entries = Vec::new();
         for number in 0..self.entries.len() {

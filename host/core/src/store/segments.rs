@@ -192,8 +192,8 @@ impl Segments {
         overlay.put(self.store, place, &open_key(time, rest), None, time);
     }
 
-    /// Takes what was noted with a time below `before`, in order. Costs nothing while the earliest is
-    /// known to be later, and else one seek and what is taken.
+    /// Takes what was noted with a time below `before`, in order. Costs nothing while the earliest
+    /// is known to be later, and else one seek and what is taken.
     pub(super) fn take_closed(
         &mut self,
         overlay: &mut Overlay,

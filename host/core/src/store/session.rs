@@ -106,8 +106,8 @@ impl SessionStore {
         overlay.get_many_as_of(self.segments.store, &asked, place_of)
     }
 
-    /// Where the committed sessions of these keys, as topics carry them, lie in the backend; null for
-    /// what readers do not see. `None`: nothing was ever written, so nobody knows.
+    /// Where the committed sessions of these keys, as topics carry them, lie in the backend; null
+    /// for what readers do not see. `None`: nothing was ever written, so nobody knows.
     pub fn committed_keys(
         &self,
         backend: &dyn Backend,
@@ -208,9 +208,9 @@ impl SessionStore {
             .forget(overlay, place, end, &open_rest(key, start));
     }
 
-    /// Takes the open sessions that end before `before`, in the order of end, start, key bytes; they
-    /// stay in the store as long as it keeps them. Costs nothing while the earliest is known to be
-    /// later, else a seek and a look-up of what is taken.
+    /// Takes the open sessions that end before `before`, in the order of end, start, key bytes;
+    /// they stay in the store as long as it keeps them. Costs nothing while the earliest is known
+    /// to be later, else a seek and a look-up of what is taken.
     pub fn take_closed(
         &mut self,
         overlay: &mut Overlay,

@@ -87,8 +87,8 @@ impl WindowStore {
         }
     }
 
-    /// The aggregates of many windows, by their keys as topics carry them, in their order. One look-up
-    /// below. Null where the key is null or none of a window.
+    /// The aggregates of many windows, by their keys as topics carry them, in their order. One
+    /// look-up below. Null where the key is null or none of a window.
     pub fn fetch_many(&mut self, overlay: &Overlay, keys: &Column) -> Result<Entries, Error> {
         let header = self.segments.header(overlay)?;
         let asked = self.entry_keys(keys, |_| header);
@@ -111,8 +111,8 @@ impl WindowStore {
         overlay.get_many_as_of(self.segments.store, &asked, place_of)
     }
 
-    /// Where the committed windows of these keys, as topics carry them, lie in the backend; null for
-    /// what readers do not see. `None`: nothing was ever written, so nobody knows.
+    /// Where the committed windows of these keys, as topics carry them, lie in the backend; null
+    /// for what readers do not see. `None`: nothing was ever written, so nobody knows.
     pub fn committed_keys(
         &self,
         backend: &dyn Backend,
@@ -192,9 +192,9 @@ impl WindowStore {
         self.segments.forget(overlay, place, start, key);
     }
 
-    /// Takes the open windows that start before `before`, in the order of start, then key bytes; they
-    /// stay in the store as long as it keeps them. Costs nothing while the earliest is known to be
-    /// later, else a seek and a look-up of what is taken.
+    /// Takes the open windows that start before `before`, in the order of start, then key bytes;
+    /// they stay in the store as long as it keeps them. Costs nothing while the earliest is known
+    /// to be later, else a seek and a look-up of what is taken.
     pub fn take_closed(
         &mut self,
         overlay: &mut Overlay,
@@ -261,8 +261,8 @@ impl WindowStore {
         Ok(windows)
     }
 
-    /// Deletes the segments that nobody sees any more and that have no open window. Call it before a
-    /// commit.
+    /// Deletes the segments that nobody sees any more and that have no open window. Call it before
+    /// a commit.
     pub fn expire(&mut self, overlay: &mut Overlay) -> Result<(), Error> {
         self.segments.expire(overlay, super::LAST_PLACE)
     }

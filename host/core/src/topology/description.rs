@@ -171,7 +171,8 @@ pub enum Aggregator {
 pub enum Until {
     /// Its window closes; the table above has windows.
     WindowCloses,
-    /// Stream time has gone on for `limit` milliseconds, or more keys than `max_rows` are held back.
+    /// Stream time has gone on for `limit` milliseconds, or more keys than `max_rows` are held
+    /// back.
     #[expect(missing_docs, reason = "the variant says it")]
     TimeLimit { limit: i64, max_rows: Option<u64> },
 }

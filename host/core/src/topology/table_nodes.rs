@@ -1,5 +1,5 @@
-//! The compiled nodes of tables: their stores, how they are read by key, and the hops of a foreign-key
-//! join.
+//! The compiled nodes of tables: their stores, how they are read by key, and the hops of a
+//! foreign-key join.
 
 use crate::store::StoreId;
 

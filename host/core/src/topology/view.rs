@@ -36,8 +36,8 @@ pub enum View {
         /// How long.
         history_ms: i64,
     },
-    /// What a suppress has sent: of a key that is held back what it was before, of all others what the
-    /// table above has.
+    /// What a suppress has sent: of a key that is held back what it was before, of all others what
+    /// the table above has.
     Suppressed {
         /// What is held back.
         buffer: StoreId,

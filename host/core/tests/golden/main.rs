@@ -214,8 +214,9 @@ fn replay(case: &Json) -> Option<Result<(), String>> {
     Some(stores(&driver, case))
 }
 
-/// All rows at once, in batches of so many: what came out of each topic. An input that comes through
-/// an internal topic is waited for, or its rows would meet others sooner or later as batches are.
+/// All rows at once, in batches of so many: what came out of each topic. An input that comes
+/// through an internal topic is waited for, or its rows would meet others sooner or later as
+/// batches are.
 fn in_batches(case: &Json, rows: usize) -> BTreeMap<String, Vec<Row>> {
     let mut driver = driver(case, rows, 1).unwrap();
     for step in case["steps"].as_array().unwrap() {

@@ -7,9 +7,9 @@
 //! topics, so that it is right with any number of partitions.
 //!
 //! Kafka Streams answers a left row that keeps its foreign key, or that is new, only if there is a
-//! right row. If the row changes while the answer to its former value is under way, that answer comes
-//! late and is passed over; with no right row none follows, and the former result stays for ever. So
-//! an inner join keeps its results, and asks for an answer in any case where it has one.
+//! right row. If the row changes while the answer to its former value is under way, that answer
+//! comes late and is passed over; with no right row none follows, and the former result stays for
+//! ever. So an inner join keeps its results, and asks for an answer in any case where it has one.
 
 pub(super) mod join;
 mod message;

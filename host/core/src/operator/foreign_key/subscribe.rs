@@ -1,7 +1,7 @@
 //! The left side of a foreign-key join: changes of the left table become subscriptions.
 //!
-//! Whatever the changes, and however late answers to former values come, a left row whose join has a
-//! result gets an answer to its present value.
+//! Whatever the changes, and however late answers to former values come, a left row whose join has
+//! a result gets an answer to its present value.
 
 use crate::functions::FunctionId;
 use crate::record::{Batch, Column};
