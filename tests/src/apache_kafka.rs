@@ -6,9 +6,10 @@
 //! internal topics have 4 partitions.
 
 use std::fs;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
@@ -138,13 +139,6 @@ impl ApacheKafka {
         &mut self.child
     }
 
-    /// What one of Kafka's own tools prints about this broker, such as `ConsumerGroupCommand` with
-    /// `--describe`.
-    /// `class` is a full name; the bootstrap address is added. Errors: it fails, with its words.
-    pub fn tool(&self, class: &str, arguments: &[&str]) -> anyhow::Result<String> {
-        tool(&self.bootstrap(), class, arguments)
-    }
-
     fn wait_until_it_answers(&mut self) -> anyhow::Result<()> {
         let client = Client::new(&self.bootstrap());
         let answers = wait::within(START_LIMIT, || {
@@ -161,8 +155,24 @@ impl ApacheKafka {
     }
 }
 
-/// Runs one of Kafka's own tools against any broker, as [`ApacheKafka::tool`] does.
-pub fn tool(bootstrap: &str, class: &str, arguments: &[&str]) -> anyhow::Result<String> {
+/// Why Kafka's tools cannot be run on this machine, if they cannot: no Java, or no Maven to fetch
+/// them.
+pub fn tools() -> anyhow::Result<()> {
+    let output = java(&jars()?).arg("-version").output();
+    let output = output.context("starting java: `cargo xtask setup --kafka`")?;
+    ensure!(output.status.success(), "java -version: {}", output.status);
+    Ok(())
+}
+
+/// Runs one of Kafka's own tools against any broker, such as `ConsumerGroupCommand` with
+/// `--describe`; what it prints. `class` is a full name, `input` is what is typed, the bootstrap
+/// address is added. Errors: it fails, with its words.
+pub fn tool(
+    bootstrap: &str,
+    class: &str,
+    arguments: &[&str],
+    input: &str,
+) -> anyhow::Result<String> {
     let mut command = java(&jars()?);
     command.args([
         "-Xmx256m",
@@ -172,8 +182,15 @@ pub fn tool(bootstrap: &str, class: &str, arguments: &[&str]) -> anyhow::Result<
     ]);
     command
         .args(["--bootstrap-server", bootstrap])
-        .args(arguments);
-    let output = command.output().context("starting java")?;
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut running = command.spawn().context("starting java")?;
+    let mut typed = running.stdin.take().context("the tool's input")?;
+    typed.write_all(input.as_bytes()).context("typing")?;
+    drop(typed);
+    let output = running.wait_with_output()?;
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     let complaint = String::from_utf8_lossy(&output.stderr);
     ensure!(

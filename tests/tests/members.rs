@@ -45,6 +45,21 @@ fn sum(hosts: &[&Weir]) -> BTreeMap<String, u32> {
     sum
 }
 
+/// Once a host was ready before it had any tasks, and the first orders waited for them.
+#[test]
+fn a_host_is_ready_when_its_tasks_run() {
+    let shop = Ecosystem::start();
+    let at_once = tasks(&shop.hosts[0]);
+    for service in SERVICES {
+        assert!(
+            at_once.get(service).is_some_and(|tasks| *tasks >= 4),
+            "{at_once:?}"
+        );
+    }
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(tasks(&shop.hosts[0]), at_once, "none came later");
+}
+
 /// Once a static member was not known to leave: the tasks of a host that had stopped in order were
 /// nobody's for 10 s.
 #[test]

@@ -57,6 +57,7 @@ pub struct Membership {
 #[derive(Default)]
 struct Rebalances {
     events: Mutex<VecDeque<Event>>,
+    joined: AtomicBool,
     closing: AtomicBool,
 }
 
@@ -81,6 +82,7 @@ impl ConsumerContext for Rebalances {
         list: &mut TopicPartitionList,
     ) {
         let assigned = error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        self.joined.fetch_or(assigned, Ordering::Relaxed);
         let tasks: Vec<u32> = list
             .elements()
             .iter()
@@ -178,6 +180,11 @@ impl Membership {
             doing: "acknowledging a rebalance".to_owned(),
             reason: error.to_string(),
         })
+    }
+
+    /// Whether the group has ever said which tasks are this worker's; it may be none.
+    pub fn has_joined(&self) -> bool {
+        self.consumer.context().joined.load(Ordering::Relaxed)
     }
 
     /// The tasks that were acknowledged and not revoked since.

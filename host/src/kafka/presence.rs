@@ -1,7 +1,7 @@
 //! Whether the brokers are there: asked again and again for readiness, also when nothing flows.
 //!
-//! The cluster is asked as a client asks it. Only when there is no answer each broker is knocked at,
-//! to tell those that are gone from those that are there and silent.
+//! The cluster is asked as a client asks it. Only when there is no answer each broker is knocked
+//! at, to tell those that are gone from those that are there and silent.
 
 use std::io::ErrorKind;
 use std::net::{TcpStream, ToSocketAddrs};

@@ -70,8 +70,8 @@ impl Settings {
             .filter(|name| FIXED.contains(name))
     }
 
-    /// `host:port` of each of `brokers`, which librdkafka takes with a protocol before it or without
-    /// the port.
+    /// `host:port` of each of `brokers`, which librdkafka takes with a protocol before it or
+    /// without the port.
     pub(super) fn addresses(&self) -> impl Iterator<Item = String> {
         self.brokers.split(',').map(|broker| {
             let broker = broker.trim();

@@ -17,7 +17,7 @@ use crate::kafka::{Error, Partition, Reader, Rows, Wake};
 use crate::state::{GLOBAL, TaskState};
 
 use super::mailbox::Mailbox;
-use super::service::{Shared, Site};
+use super::shared::{Shared, Site};
 
 /// Rows of one partition that are taken at once.
 const ROWS: usize = 10_000;

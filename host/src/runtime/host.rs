@@ -22,6 +22,7 @@ use super::news::News;
 use super::owners::Owners;
 use super::program::Program;
 use super::service::Service;
+use super::shared::Environment;
 use super::status::Status;
 use super::wasm_program::WasmProgram;
 
@@ -84,17 +85,6 @@ pub enum Deployed {
     Swapped,
     /// It is the version that runs already, with the same settings.
     Unchanged,
-}
-
-/// What the services of a host share.
-pub(super) struct Environment {
-    pub(super) cluster: Arc<Cluster>,
-    pub(super) cluster_name: String,
-    pub(super) id: String,
-    pub(super) state: PathBuf,
-    pub(super) memory: Memory,
-    pub(super) owners: Arc<Owners>,
-    pub(super) news: News,
 }
 
 /// A host.

@@ -6,9 +6,11 @@
 
 mod blueprint;
 mod host;
+mod letter;
 mod prepare;
 mod program;
 mod service;
+mod shared;
 mod wasm_program;
 
 mod globals;

@@ -1,29 +1,12 @@
 //! What must be there before a service's workers begin: its topics, the plan, the state.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-
-use weir_core::topology::{Plan, TopicFacts, Topology};
 
 use crate::kafka::{self, Topic};
 use crate::state::{self, Database};
 
-use super::blueprint::Refusal;
-use super::service::Shared;
-
-/// Where a service runs.
-pub(super) struct Site {
-    pub(super) plan: Arc<Plan>,
-    pub(super) database: Database,
-    /// Of `<service>.dead-letters`.
-    pub(super) dead_letters: TopicFacts,
-    /// `max.message.bytes` of each internal topic.
-    pub(super) internal_bytes: BTreeMap<String, u32>,
-    /// The smallest `max.message.bytes` of all topics that are written: brokers refuse whole
-    /// batches above it.
-    pub(super) batch_bytes: u32,
-}
+use super::shared::{Shared, Site};
 
 /// Why it cannot begin.
 pub(super) enum Trouble {
@@ -106,25 +89,4 @@ fn open(shared: &Shared) -> Result<Database, Trouble> {
             Trouble::Fail(error.to_string())
         }
     })
-}
-
-impl Site {
-    /// Whether another version of the same shape can do with the topics that were described when
-    /// this one started.
-    pub(super) fn check_topics(&self, topology: &Topology) -> Result<(), Refusal> {
-        let unknown: Vec<&str> = (topology.sink_topics().into_iter())
-            .filter(|topic| !self.plan.facts.contains_key(*topic))
-            .collect();
-        if unknown.is_empty() {
-            return Ok(());
-        }
-        Err(Refusal::Component {
-            service: topology.service().to_owned(),
-            reason: format!(
-                "its routes write to {}, which the running version does not; \
-                 stop the service and deploy it again",
-                unknown.join(", ")
-            ),
-        })
-    }
 }

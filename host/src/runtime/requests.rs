@@ -18,12 +18,12 @@ use weir_core::topology::description::{RouteKey, RouteKind};
 use crate::http::Answer;
 
 use super::blueprint::Blueprint;
+use super::letter::{Asked, Letter, Reply};
 use super::pool::Seen;
 use super::program::{Guest, Moment};
-use super::service::{Shared, Site};
+use super::shared::{Shared, Site};
 use super::status::Status;
 use super::watch::Watcher;
-use super::worker::{Asked, Letter, Reply};
 
 /// What one try came to.
 enum Try {

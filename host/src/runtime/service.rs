@@ -11,20 +11,17 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
-use weir_core::task::TaskId;
 
 use super::blueprint::{Blueprint, Refusal};
 use super::globals::Globals;
-use super::host::Environment;
+use super::letter::Letter;
 use super::mailbox::Mailbox;
 use super::metrics::Meters;
 use super::ownership::Ownership;
 use super::pool::Pool;
 use super::prepare;
-pub(super) use super::prepare::Site;
-use super::status::Status;
-use super::watch::Watches;
-use super::worker::{Letter, Worker};
+use super::shared::{Environment, Shared, Site};
+use super::worker::Worker;
 
 /// Requests that wait for one worker.
 const MAX_LETTERS: usize = 10_000;
@@ -39,31 +36,6 @@ const LOOK: Duration = Duration::from_millis(50);
 pub(super) struct Service {
     pub(super) shared: Arc<Shared>,
     supervisor: Mutex<Option<JoinHandle<()>>>,
-}
-
-/// What its threads have in common.
-pub(super) struct Shared {
-    pub(super) name: String,
-    pub(super) host: Arc<Environment>,
-    pub(super) ownership: Ownership,
-    pub(super) watches: Arc<Watches>,
-    pub(super) pool: Pool,
-    pub(super) meters: Meters,
-    pub(super) stopping: AtomicBool,
-    blueprint: RwLock<Arc<Blueprint>>,
-    state: Mutex<State>,
-}
-
-/// What changes while it lives.
-#[derive(Default)]
-struct State {
-    site: Option<Arc<Site>>,
-    mailboxes: Vec<Arc<Mailbox<Letter>>>,
-    /// Why each worker cannot go on for now.
-    interrupted: Vec<Option<String>>,
-    waits_for: Option<String>,
-    failed: Option<String>,
-    ended: bool,
 }
 
 impl Service {
@@ -155,65 +127,6 @@ impl Service {
 }
 
 impl Shared {
-    /// The version that runs, or is about to.
-    pub(super) fn blueprint(&self) -> Arc<Blueprint> {
-        Arc::clone(&self.blueprint.read())
-    }
-
-    /// Where it runs; `None`: not known yet.
-    pub(super) fn site(&self) -> Option<Arc<Site>> {
-        self.state.lock().site.clone()
-    }
-
-    /// Where a worker is reached.
-    pub(super) fn mailbox(&self, worker: usize) -> Option<Arc<Mailbox<Letter>>> {
-        self.state.lock().mailboxes.get(worker).cloned()
-    }
-
-    /// What it is doing.
-    pub(super) fn status(&self) -> Status {
-        let state = self.state.lock();
-        if let Some(reason) = &state.failed {
-            return Status::Failed(reason.clone());
-        }
-        if state.ended || self.stopping.load(Ordering::SeqCst) {
-            return Status::Stopped;
-        }
-        if state.site.is_none() {
-            return Status::Starting(state.waits_for.clone());
-        }
-        match state.interrupted.iter().flatten().next() {
-            None => Status::Running,
-            Some(reason) if reason.is_empty() => Status::Starting(None),
-            Some(reason) => Status::Interrupted(reason.clone()),
-        }
-    }
-
-    /// A worker cannot go on for now, or (`None`) does again.
-    pub(super) fn interrupted(&self, worker: usize, reason: Option<String>) {
-        let mut state = self.state.lock();
-        if let Some(place) = state.interrupted.get_mut(worker) {
-            *place = reason;
-        }
-        let running = state.interrupted.iter().all(Option::is_none);
-        drop(state);
-        self.meters.running.set(if running { 1.0 } else { 0.0 });
-        self.host.news.tell();
-    }
-
-    /// A task runs here: other hosts shall know, if anybody may ask for it.
-    pub(super) fn claim(&self, task: TaskId) {
-        if !self.blueprint().topology.routes().is_empty() {
-            self.host.owners.start(&self.host.cluster);
-            self.host.owners.claim(&self.name, task);
-        }
-    }
-
-    /// Sets the gauge of tasks.
-    pub(super) fn count_tasks(&self) {
-        self.meters.tasks.set(self.ownership.tasks().len() as f64);
-    }
-
     fn begin_stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
         for mailbox in &self.state.lock().mailboxes {

@@ -1,7 +1,7 @@
 //! Where a store's entries are, and how they are laid out.
 //!
-//! A store is one column family. A key is the partition (4 bytes, big-endian) and the entry's key; a
-//! value is the timestamp (8 bytes, big-endian) and the entry's value.
+//! A store is one column family. A key is the partition (4 bytes, big-endian) and the entry's key;
+//! a value is the timestamp (8 bytes, big-endian) and the entry's value.
 
 use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;

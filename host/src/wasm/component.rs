@@ -13,8 +13,8 @@ use weir_core::topology::description::Description;
 use wit_component::ComponentEncoder;
 
 use super::bindings::ServicePre;
-use super::data::{self, Data};
-use super::{Engine, Instance, Limits, LoadError};
+use super::data::Data;
+use super::{Engine, Instance, Limits, LoadError, linker};
 
 /// The SHA-256 of a component's file, which names the version.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -74,7 +74,7 @@ impl Component {
             }
         };
         let imports = check_imports(wasmtime, &compiled)?;
-        let pre = data::linker(wasmtime)
+        let pre = linker::linker(wasmtime)
             .and_then(|linker| linker.instantiate_pre(&compiled))
             .map_err(|error| LoadError::Import(format!("{error:#}")))?;
         let pre = ServicePre::new(pre).map_err(|error| LoadError::Export(format!("{error:#}")))?;

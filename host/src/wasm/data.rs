@@ -3,55 +3,30 @@
 //! The guest's calls of `host` and `state` end here. Whatever a guest may not do traps it with a
 //! message; a store that fails under it is told apart, so that the row is not blamed.
 
-use wasmtime::ResourceLimiter;
-use wasmtime::component::{HasSelf, Linker};
 use weir_core::functions::{State, StateError};
 use weir_core::record::Column;
 
-use super::bindings::Service;
 use super::bindings::weir::service::{host, http, records, state, topology};
 use super::failure::{BackendFailed, Misuse};
 use super::lend::Lent;
 use super::log::{Level, Log};
-use super::room::{self, Room};
+use super::meter::Meter;
+use super::room::Room;
 use super::{Limits, convert};
 
 /// The data of a wasmtime store.
 pub(super) struct Data {
-    pub(super) lent: Lent,
+    lent: Lent,
     pub(super) meter: Meter,
     pub(super) log: Log,
     pub(super) room: Room,
-}
-
-/// Counts what an instance has of each limited thing.
-pub(super) struct Meter {
-    memory_bytes: usize,
-    memory_limit: usize,
-    table_limit: usize,
-    core_instances: usize,
-    memories: usize,
-    tables: usize,
-    /// The guest asked for more memory than it may have.
-    pub(super) memory_refused: bool,
-    /// The guest asked for a larger table than it may have.
-    pub(super) table_refused: bool,
 }
 
 impl Data {
     pub(super) fn new(log: &Log, limits: &Limits) -> Data {
         Data {
             lent: Lent::default(),
-            meter: Meter {
-                memory_bytes: 0,
-                memory_limit: limits.memory_bytes,
-                table_limit: limits.table_elements,
-                core_instances: limits.core_instances,
-                memories: limits.memories,
-                tables: limits.tables,
-                memory_refused: false,
-                table_refused: false,
-            },
+            meter: Meter::new(limits),
             log: log.clone(),
             room: Room::new(log),
         }
@@ -65,53 +40,9 @@ impl Data {
     }
 }
 
-/// A linker with all that a service is granted.
-pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Data>> {
-    let mut linker = Linker::new(engine);
-    Service::add_to_linker::<_, HasSelf<Data>>(&mut linker, |data| data)?;
-    room::add_to_linker(&mut linker)?;
-    Ok(linker)
-}
-
-impl ResourceLimiter for Meter {
-    fn memory_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        let grown = self
-            .memory_bytes
-            .saturating_add(desired.saturating_sub(current));
-        let granted = grown <= self.memory_limit;
-        if granted && maximum.is_none_or(|maximum| desired <= maximum) {
-            self.memory_bytes = grown;
-        }
-        self.memory_refused |= !granted;
-        Ok(granted)
-    }
-
-    fn table_growing(
-        &mut self,
-        _current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        let granted = desired <= self.table_limit;
-        self.table_refused |= !granted;
-        Ok(granted)
-    }
-
-    fn instances(&self) -> usize {
-        self.core_instances
-    }
-
-    fn tables(&self) -> usize {
-        self.tables
-    }
-
-    fn memories(&self) -> usize {
-        self.memories
+impl AsMut<Lent> for Data {
+    fn as_mut(&mut self) -> &mut Lent {
+        &mut self.lent
     }
 }
 

@@ -5,8 +5,8 @@ use weir_core::functions::Failure;
 use weir_core::record::Malformed;
 
 use super::Limits;
-use super::data::Data;
-use super::log::cut;
+use super::log::{Log, cut};
+use super::meter::Meter;
 
 /// A guest that used `state` as it may not.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +19,7 @@ pub(super) struct Misuse(pub(super) String);
 pub(super) struct BackendFailed(pub(super) String);
 
 /// The failure of a call that came back with `error`.
-pub(super) fn of(error: &Error, data: &Data, limits: &Limits) -> Failure {
+pub(super) fn of(error: &Error, meter: &Meter, log: &Log, limits: &Limits) -> Failure {
     if let Some(BackendFailed(reason)) = error.downcast_ref() {
         return Failure::Host(reason.clone());
     }
@@ -28,7 +28,7 @@ pub(super) fn of(error: &Error, data: &Data, limits: &Limits) -> Failure {
         .map(ToString::to_string)
         .unwrap_or_default();
     Failure::Trapped {
-        reason: cut(&reason(error, data, limits), limits.reason_bytes).to_owned(),
+        reason: cut(&reason(error, meter, log, limits), limits.reason_bytes).to_owned(),
         backtrace: cut(&backtrace, limits.reason_bytes).to_owned(),
     }
 }
@@ -41,7 +41,7 @@ pub(super) fn malformed(error: &Malformed) -> Failure {
     }
 }
 
-fn reason(error: &Error, data: &Data, limits: &Limits) -> String {
+fn reason(error: &Error, meter: &Meter, log: &Log, limits: &Limits) -> String {
     if let Some(Misuse(reason)) = error.downcast_ref() {
         return reason.clone();
     }
@@ -57,7 +57,7 @@ fn reason(error: &Error, data: &Data, limits: &Limits) -> String {
             let fuel = limits.fuel.unwrap_or_default();
             return format!("out of fuel (limit {fuel} a call)");
         }
-        Some(Trap::MemoryOutOfBounds) if !data.meter.memory_refused => {
+        Some(Trap::MemoryOutOfBounds) if !meter.memory_refused => {
             return "access outside of its memory: endless recursion, or a stray pointer"
                 .to_owned();
         }
@@ -65,13 +65,13 @@ fn reason(error: &Error, data: &Data, limits: &Limits) -> String {
         _ => {}
     }
     // A guest that was refused memory traps a moment later, in ways of its own.
-    if data.meter.memory_refused {
+    if meter.memory_refused {
         return format!(
             "out of memory (limit {})",
             bytesize::ByteSize(limits.memory_bytes as u64)
         );
     }
-    if data.meter.table_refused {
+    if meter.table_refused {
         return format!("out of table elements (limit {})", limits.table_elements);
     }
     let cause = trap.map_or_else(|| error.root_cause().to_string(), ToString::to_string);
@@ -79,7 +79,7 @@ fn reason(error: &Error, data: &Data, limits: &Limits) -> String {
         let limit = bytesize::ByteSize(limits.transfer_bytes as u64);
         return format!("more data than a call may hand over (limit {limit})");
     }
-    match data.log.take_error() {
+    match log.take_error() {
         Some(said) if trap == Some(&Trap::UnreachableCodeReached) => said,
         _ => cause,
     }

@@ -22,7 +22,7 @@ use super::convert::{self, Pairs, batch_in, column_in};
 use super::data::Data;
 use super::lend::lend;
 use super::log::Log;
-use super::{Component, DescribeError, describe, failure};
+use super::{Component, DescribeError, Limits, describe, failure};
 
 /// The functions of a service. Not to be called on a thread of an async runtime: a call blocks for
 /// up to the limit of time.
@@ -110,7 +110,7 @@ impl Instance {
         self.arm(&mut store)?;
         match pre.instantiate(&mut store) {
             Ok(service) => Ok(Live { store, service }),
-            Err(error) => Err(failure::of(&error, store.data(), limits)),
+            Err(error) => Err(failed(&error, &store, limits)),
         }
     }
 
@@ -119,11 +119,7 @@ impl Instance {
         let config = convert::pairs(&self.config);
         match live.service.call_describe(&mut live.store, &config) {
             Ok(described) => Ok((live, described)),
-            Err(error) => Err(failure::of(
-                &error,
-                live.store.data(),
-                self.component.limits(),
-            )),
+            Err(error) => Err(failed(&error, &live.store, self.component.limits())),
         }
     }
 
@@ -180,7 +176,7 @@ impl Instance {
         let answered = match result {
             Ok(answered) => answered,
             Err(error) => {
-                return Err(failure::of(&error, store.data(), self.component.limits()));
+                return Err(failed(&error, &store, self.component.limits()));
             }
         };
         let answer = answer(answered).map_err(|error| failure::malformed(&error))?;
@@ -348,4 +344,9 @@ impl Functions for Instance {
             |answer| Ok(answer.map(convert::response)),
         )
     }
+}
+
+fn failed(error: &wasmtime::Error, store: &Store<Data>, limits: &Limits) -> Failure {
+    let data = store.data();
+    failure::of(error, &data.meter, &data.log, limits)
 }

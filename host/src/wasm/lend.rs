@@ -10,8 +10,6 @@ use std::ptr::NonNull;
 use wasmtime::Store;
 use weir_core::functions::State;
 
-use super::data::Data;
-
 /// The stores of the running call, if it has any.
 #[derive(Default)]
 pub(super) struct Lent(Option<NonNull<dyn State>>);
@@ -41,15 +39,15 @@ impl Lent {
     unsafe_code,
     reason = "erases the lifetime of `state`, which is taken back before it ends"
 )]
-pub(super) fn lend<R>(
-    store: &mut Store<Data>,
+pub(super) fn lend<T: AsMut<Lent> + 'static, R>(
+    store: &mut Store<T>,
     state: &mut dyn State,
-    call: impl FnOnce(&mut Store<Data>) -> R,
+    call: impl FnOnce(&mut Store<T>) -> R,
 ) -> R {
-    struct TakenBack<'a>(&'a mut Store<Data>);
-    impl Drop for TakenBack<'_> {
+    struct TakenBack<'a, T: AsMut<Lent> + 'static>(&'a mut Store<T>);
+    impl<T: AsMut<Lent> + 'static> Drop for TakenBack<'_, T> {
         fn drop(&mut self) {
-            self.0.data_mut().lent.0 = None;
+            self.0.data_mut().as_mut().0 = None;
         }
     }
 
@@ -58,6 +56,6 @@ pub(super) fn lend<R>(
     // returns or unwinds, and so before the borrow of `state` ends.
     let state: NonNull<dyn State> = unsafe { std::mem::transmute(state) };
     let guard = TakenBack(store);
-    guard.0.data_mut().lent.0 = Some(state);
+    guard.0.data_mut().as_mut().0 = Some(state);
     call(guard.0)
 }

@@ -19,7 +19,9 @@ mod data;
 mod describe;
 mod failure;
 mod lend;
+mod linker;
 mod log;
+mod meter;
 mod room;
 
 pub use component::{Component, DescribeError, Digest, componentize};

@@ -9,14 +9,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
-use wasmtime_wasi::cli::{IsTerminal, StdoutStream, WasiCli, WasiCliView};
-use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView};
-use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem, random, sync};
+use wasmtime::component::{Resource, ResourceTable};
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::bindings::{clocks, random};
 use wasmtime_wasi::p2::{DynPollable, OutputStream, Pollable, StreamResult, subscribe};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView, async_trait};
+use wasmtime_wasi::{WasiCtx, async_trait};
 
-use super::data::Data;
 use super::log::{Level, Log};
 
 /// Bytes of random numbers that one call of the guest may ask for.
@@ -24,8 +22,8 @@ const RANDOM_BYTES: u64 = 1 << 20;
 
 /// What an instance has of WASI.
 pub(super) struct Room {
-    context: WasiCtx,
-    resources: ResourceTable,
+    pub(super) context: WasiCtx,
+    pub(super) resources: ResourceTable,
     time_ms: i64,
     monotonic_ns: u64,
     random: u64,
@@ -83,56 +81,6 @@ impl Room {
         self.monotonic_ns = self.monotonic_ns.max(when);
         let now = self.resources.push(Now)?;
         subscribe(&mut self.resources, now)
-    }
-}
-
-/// Gives the linker the interfaces of the closed room, and no other.
-pub(super) fn add_to_linker(linker: &mut Linker<Data>) -> wasmtime::Result<()> {
-    let room: fn(&mut Data) -> &mut Room = |data| &mut data.room;
-    clocks::wall_clock::add_to_linker::<_, Clocks>(linker, room)?;
-    clocks::monotonic_clock::add_to_linker::<_, Clocks>(linker, room)?;
-    random::random::add_to_linker::<_, Clocks>(linker, room)?;
-    random::insecure::add_to_linker::<_, Clocks>(linker, room)?;
-    random::insecure_seed::add_to_linker::<_, Clocks>(linker, room)?;
-
-    let resources: fn(&mut Data) -> &mut ResourceTable = |data| &mut data.room.resources;
-    wasmtime_wasi::p2::bindings::io::error::add_to_linker::<_, Resources>(linker, resources)?;
-    sync::io::poll::add_to_linker::<_, Resources>(linker, resources)?;
-    sync::io::streams::add_to_linker::<_, Resources>(linker, resources)?;
-
-    cli::exit::add_to_linker::<_, WasiCli>(linker, Data::cli)?;
-    cli::environment::add_to_linker::<_, WasiCli>(linker, Data::cli)?;
-    cli::stdin::add_to_linker::<_, WasiCli>(linker, Data::cli)?;
-    cli::stdout::add_to_linker::<_, WasiCli>(linker, Data::cli)?;
-    cli::stderr::add_to_linker::<_, WasiCli>(linker, Data::cli)?;
-    cli::terminal_input::add_to_linker::<_, WasiCli>(linker, Data::cli)?;
-    cli::terminal_output::add_to_linker::<_, WasiCli>(linker, Data::cli)?;
-    cli::terminal_stdin::add_to_linker::<_, WasiCli>(linker, Data::cli)?;
-    cli::terminal_stdout::add_to_linker::<_, WasiCli>(linker, Data::cli)?;
-    cli::terminal_stderr::add_to_linker::<_, WasiCli>(linker, Data::cli)?;
-    filesystem::preopens::add_to_linker::<_, WasiFilesystem>(linker, Data::filesystem)?;
-    sync::filesystem::types::add_to_linker::<_, WasiFilesystem>(linker, Data::filesystem)?;
-    Ok(())
-}
-
-struct Clocks;
-
-impl HasData for Clocks {
-    type Data<'a> = &'a mut Room;
-}
-
-struct Resources;
-
-impl HasData for Resources {
-    type Data<'a> = &'a mut ResourceTable;
-}
-
-impl WasiView for Data {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView {
-            ctx: &mut self.room.context,
-            table: &mut self.room.resources,
-        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! fraud: refuses orders of customers who spend more in a session than is plausible.
 //!
 //! A session is a customer's orders with no hour without one between them. Each new order is
-//! answered by the total of its session, itself included. Sessions are kept so long that no order
-//! is too late for an answer.
+//! answered by the total of its session, itself included, and once: a row that comes twice is not
+//! spent twice. Sessions are kept so long that no order is too late for an answer.
 
 use std::time::Duration;
 
@@ -22,6 +22,11 @@ pub fn fraud(t: &mut Topology) {
     let orders = t
         .stream::<OrderId, Order>("orders")
         .filter(|order| order.state == OrderState::Created)
+        .update("seen", |seen: &mut Option<bool>, order, out| {
+            if seen.replace(true).is_none() {
+                out.forward(order.key, order.value);
+            }
+        })
         .rekey::<CustomerId>("orders-by-customer", |order| order.customer_id)
         .group();
     orders

@@ -69,6 +69,18 @@ fn a_value_that_is_not_positive_hides_nothing() {
     assert_eq!(answers(&mut driver), "0 PASS, 1 PASS, 2 PASS, 3 FAIL");
 }
 
+/// Once it was: an order that was written twice could make the next one fail.
+#[test]
+fn an_order_that_comes_twice_is_answered_and_counted_once() {
+    let mut driver = Driver::new(fraud);
+    for at in 0..2 {
+        send(&mut driver, at, "0", 7, 1, 1000.0);
+    }
+    send(&mut driver, 2, "1", 7, 1, 999.0);
+    send(&mut driver, 3, "2", 7, 1, 1.0);
+    assert_eq!(answers(&mut driver), "0 PASS, 1 PASS, 2 FAIL");
+}
+
 #[test]
 fn a_late_order_is_answered_by_the_sessions_that_it_joins() {
     let mut driver = Driver::new(fraud);

@@ -54,6 +54,11 @@ enum Command {
         #[arg(long)]
         build_std: bool,
     },
+    /// Replays Kafka Streams' own answers through the engine and through a component
+    Golden {
+        /// Folders of cases; without any, those of tests/golden/cases
+        folders: Vec<OsString>,
+    },
     /// Checks format and lints as continuous integration does
     Lint,
 }
@@ -81,6 +86,7 @@ fn run(command: Command) -> anyhow::Result<()> {
             };
             guests::build(&Workspace::load()?, &toolchain).map(drop)
         }
+        Command::Golden { folders } => golden(&folders),
         Command::Lint => lint(),
     }
 }
@@ -97,6 +103,24 @@ fn demo(arguments: &[OsString]) -> anyhow::Result<()> {
         .arg(components)
         .args(arguments);
     Err(process::become_program(&mut weir))
+}
+
+fn golden(folders: &[OsString]) -> anyhow::Result<()> {
+    let toolchain = setup::prepare(false)?;
+    let workspace = Workspace::load()?;
+    let guest = guests::build(&workspace, &toolchain)?.join("tests/golden.wasm");
+    workspace.announce_first_build();
+    let mut run = cargo();
+    run.args([
+        "run",
+        "--quiet",
+        "--package",
+        "weir-replay",
+        "--bin",
+        "golden",
+        "--",
+    ]);
+    process::run(run.arg(guest).args(folders))
 }
 
 fn lint() -> anyhow::Result<()> {

@@ -8,7 +8,7 @@ use crate::workspace::Workspace;
 use crate::{guests, setup, tools};
 
 /// The test binaries of the package of tests that need a broker, where they exist.
-const ON_A_BROKER: [&str; 8] = [
+const ON_A_BROKER: [&str; 9] = [
     "harness",
     "scenarios",
     "http_api",
@@ -16,6 +16,7 @@ const ON_A_BROKER: [&str; 8] = [
     "swap",
     "members",
     "internal_topics",
+    "kafka_tools",
     "chaos",
 ];
 

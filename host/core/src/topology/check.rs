@@ -371,15 +371,15 @@ fn check_emit(node: &Node, windowed: bool, emit: Emit, errors: &mut Errors) {
     }
     if !windowed {
         errors.push(format!(
-            "node `{name}` sends when its windows close, but has none; give it windows, or send \
-            updates"
+            "node `{name}` sends when its windows close, but has none; \
+             give it windows, or send updates"
         ));
     }
     if node.inputs.len() > 1 {
         let why = "each input of a cogroup has its own time, so no window closes for all";
         errors.push(format!(
-            "node `{name}` sends when its windows close, but has several inputs; {why}: send \
-            updates"
+            "node `{name}` sends when its windows close, but has several inputs; \
+             {why}: send updates"
         ));
     }
 }

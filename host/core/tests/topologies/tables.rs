@@ -98,45 +98,45 @@ fn foreign(filter_store: Option<&str>) -> Sketch {
 fn a_foreign_key_join_hops_through_the_right_tables_tasks_and_back() {
     let topology = compiled(&foreign(None));
     expect![[r#"
-        Topologies:
-        Sub-topology: 0
+    Topologies:
+       Sub-topology: 0
         Source: songs-source (topics: [songs])
-        --> songs
+          --> songs
         Processor: songs (stores: [songs-store])
-        --> sung
-        <-- songs-source
+          --> sung
+          <-- songs-source
         Processor: sung (stores: [])
-        --> by-subscribe
-        <-- songs
+          --> by-subscribe
+          <-- songs
         Processor: by-subscribe (stores: [])
-        --> by-subscription-repartition-sink
-        <-- sung
-        Sink: by-subscription-repartition-sink (topic:
-            inventory-by-subscription-repartition)
-        <-- by-subscribe
+          --> by-subscription-repartition-sink
+          <-- sung
+        Sink: by-subscription-repartition-sink (topic: inventory-by-subscription-repartition)
+          <-- by-subscribe
         Source: by-answer-repartition-source (topics: [inventory-by-answer-repartition])
-        --> by
+          --> by
         Processor: by (stores: [songs-store])
-        --> out
-        <-- by-answer-repartition-source
+          --> out
+          <-- by-answer-repartition-source
         Sink: out (topic: out)
-        <-- by
+          <-- by
 
-        Sub-topology: 1
+       Sub-topology: 1
         Source: singers-source (topics: [singers])
-        --> singers
+          --> singers
         Processor: singers (stores: [singers-store])
-        --> by-subscriptions
-        <-- singers-source
-        Source: by-subscription-repartition-source (topics:
-            [inventory-by-subscription-repartition])
-        --> by-subscriptions
+          --> by-subscriptions
+          <-- singers-source
+        Source: by-subscription-repartition-source (topics: [inventory-by-subscription-repartition])
+          --> by-subscriptions
         Processor: by-subscriptions (stores: [by-subscriptions, singers-store])
-        --> by-answer-repartition-sink
-        <-- by-subscription-repartition-source, singers
+          --> by-answer-repartition-sink
+          <-- by-subscription-repartition-source, singers
         Sink: by-answer-repartition-sink (topic: inventory-by-answer-repartition)
-        <-- by-subscriptions
-    "#]].assert_eq(&folded(&topology.describe()));
+          <-- by-subscriptions
+
+    "#]]
+    .assert_eq(&topology.describe());
     let plan = topology
         .plan(&topics(&[("songs", 3), ("singers", 2), ("out", 1)]))
         .unwrap();

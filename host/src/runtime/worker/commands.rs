@@ -7,12 +7,12 @@ use weir_core::functions::Request;
 use weir_core::task::TaskId;
 
 use crate::runtime::clock;
+use crate::runtime::letter::{Asked, Reply};
 use crate::runtime::program::Moment;
 
 use super::fault::Fault;
 use super::session::Session;
 use super::tasks::Owned;
-use super::{Asked, Reply};
 
 /// Requests that one call decides at most.
 const RUN: usize = 256;

@@ -6,7 +6,7 @@
 //! decides its requests again.
 
 use std::collections::HashSet;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use weir_core::record::Batch;
 use weir_core::store::StoreId;
@@ -15,21 +15,18 @@ use weir_core::task::{Commit, Position, Task, TaskId};
 use crate::config::OnFailure;
 use crate::kafka::{Committed, Ends, Partition, Partitioning};
 use crate::runtime::clock;
+use crate::runtime::letter::Reply;
 
-use super::Reply;
 use super::dead_letter;
 use super::fault::Fault;
 use super::session::Session;
 use super::tasks::Owned;
 
-/// Brokers forget positions of topics that a group does not subscribe to, even while it lives.
-const POSITIONS_AGAIN: Duration = Duration::from_secs(60 * 60);
-
 impl Session<'_> {
     /// Whether it is time to commit; `drained`: there is nothing else to do.
     pub(super) fn commit_is_due(&self, drained: bool) -> bool {
         let transaction = &self.transaction;
-        if transaction.positions.elapsed() > POSITIONS_AGAIN && !self.tasks.is_empty() {
+        if transaction.positions_are_due() && !self.tasks.is_empty() {
             return true;
         }
         let Some(since) = transaction.since else {
@@ -112,7 +109,7 @@ impl Session<'_> {
 
     /// Commits the transaction, if there is anything in it.
     pub(super) fn commit(&mut self) -> Result<(), Fault> {
-        let all = self.transaction.positions.elapsed() > POSITIONS_AGAIN;
+        let all = self.transaction.positions_are_due();
         if self.transaction.is_clean() && !all {
             return Ok(());
         }
@@ -150,6 +147,7 @@ impl Session<'_> {
         }
         if all {
             self.transaction.positions = Instant::now();
+            self.transaction.owes_positions = false;
         }
         self.transaction.end();
         let meters = &self.worker.shared.meters;

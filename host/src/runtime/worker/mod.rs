@@ -18,16 +18,11 @@ mod transaction;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
-use weir_core::functions::{Request, Response};
-use weir_core::task::TaskId;
-
-use super::blueprint::Blueprint;
+use super::letter::{Letter, Reply};
 use super::mailbox::Mailbox;
-use super::service::{Shared, Site};
+use super::shared::{Shared, Site};
 
 use fault::Fault;
 use session::Session;
@@ -40,34 +35,6 @@ const GOOD: Duration = Duration::from_secs(60);
 
 /// How often a worker may be fenced before it is taken for two workers with one name.
 const FENCED: u32 = 5;
-
-/// What reaches a worker from outside, taken between two batches.
-pub(super) enum Letter {
-    /// A request that changes something.
-    Command(Asked),
-    /// Another version, of the same shape. Answered when it has taken over.
-    Swap(Arc<Blueprint>, Sender<()>),
-}
-
-/// A command, and whoever waits for it.
-pub(super) struct Asked {
-    pub(super) route: usize,
-    pub(super) task: TaskId,
-    pub(super) request: Request,
-    pub(super) deadline: Instant,
-    pub(super) reply: oneshot::Sender<Reply>,
-}
-
-/// What became of a command.
-#[derive(Debug)]
-pub(super) enum Reply {
-    /// It was decided, and what it wrote is committed.
-    Response(Response),
-    /// The task is not here any more.
-    Moved,
-    /// It was decided, but whether that was committed is unknown.
-    Unknown(String),
-}
 
 /// A worker, before it begins.
 pub(super) struct Worker {

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use weir_core::task::Position;
+use weir_core::task::{Position, TaskId};
+use weir_core::topology::Subtopology;
 
 use crate::kafka::Partition;
+use crate::runtime::shared::Shared;
 
-use super::session::Session;
 use super::tasks::Owned;
 
 /// What a worker has deleted, and is about to.
@@ -51,27 +52,30 @@ impl Purge {
             None => self.running.is_none(),
         }
     }
-}
 
-impl Session<'_> {
     /// Deletes what was read and committed of repartition topics, if it is time. Never waits.
-    pub(super) fn purge(&mut self) {
-        if !self.purge.is_due() {
+    pub(super) fn run(
+        &mut self,
+        service: &Arc<Shared>,
+        subtopologies: &[Subtopology],
+        tasks: &BTreeMap<TaskId, Owned>,
+    ) {
+        if !self.is_due() {
             return;
         }
-        self.purge.last = Instant::now();
+        self.last = Instant::now();
         let mut read = Vec::new();
-        for (id, owned) in &self.tasks {
+        for (id, owned) in tasks {
             let Owned::Running(running) = owned else {
                 continue;
             };
-            let subtopology = &self.blueprint.topology.subtopologies()[id.subtopology as usize];
+            let subtopology = &subtopologies[id.subtopology as usize];
             for source in subtopology.inputs.iter().filter(|input| input.repartition) {
                 let Some(committed) = running.positions.get(&source.topic) else {
                     continue;
                 };
                 let partition = Partition::new(source.topic.as_str(), id.partition);
-                let done = self.purge.done.get(&partition).copied().unwrap_or(0);
+                let done = self.done.get(&partition).copied().unwrap_or(0);
                 if committed.offset > done {
                     read.push(partition.at(committed.offset));
                 }
@@ -80,7 +84,7 @@ impl Session<'_> {
         if read.is_empty() {
             return;
         }
-        let shared = Arc::clone(&self.worker.shared);
+        let shared = Arc::clone(service);
         let thread = std::thread::Builder::new().name(format!("{} purge", shared.name));
         let spawned = thread.spawn(move || match shared.host.cluster.delete_before(&read) {
             Ok(()) => read,
@@ -91,7 +95,7 @@ impl Session<'_> {
             }
         });
         match spawned {
-            Ok(thread) => self.purge.running = Some(thread),
+            Ok(thread) => self.running = Some(thread),
             Err(error) => tracing::warn!(%error, "no thread to trim repartition topics"),
         }
     }

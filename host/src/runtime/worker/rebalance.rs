@@ -263,6 +263,7 @@ impl Session<'_> {
             handled: 0,
         };
         self.tasks.insert(id, Owned::Running(Box::new(running)));
+        self.transaction.owe_positions();
         let shared = &self.worker.shared;
         tracing::info!(service = shared.name, worker = self.worker.number, task = %id, "task runs");
         shared.ownership.take(id, self.worker.number);

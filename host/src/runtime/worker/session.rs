@@ -14,13 +14,14 @@ use weir_core::time::Timestamp;
 use crate::kafka::{Error, Membership, Partition, Producer, Reader, Rows, Source, Wake};
 use crate::runtime::blueprint::Blueprint;
 use crate::runtime::clock;
+use crate::runtime::letter::{Asked, Letter};
 use crate::runtime::program::{Guest, Moment};
 
+use super::Worker;
 use super::fault::Fault;
 use super::purge::Purge;
 use super::tasks::{Owned, Running, starts};
 use super::transaction::Transaction;
-use super::{Asked, Letter, Worker};
 
 /// How long a worker without anything to do sleeps.
 const IDLE: Duration = Duration::from_millis(500);
@@ -53,6 +54,8 @@ pub(super) struct Session<'w> {
     /// Since when positions are asked for in vain.
     pub(super) locating: Option<Instant>,
     polled: Vec<Rows>,
+    /// The first tasks that the group gave it run.
+    up: bool,
     /// When a task wants to be stepped though nothing comes.
     alarm: Option<Timestamp>,
 }
@@ -99,6 +102,7 @@ impl<'w> Session<'w> {
             effects: Effects::default(),
             locating: None,
             polled: Vec::new(),
+            up: false,
             alarm: None,
         })
     }
@@ -131,7 +135,6 @@ impl<'w> Session<'w> {
     }
 
     fn turns(&mut self) -> Result<(), Fault> {
-        self.worker.shared.interrupted(self.worker.number, None);
         let mut aborts = 0_u32;
         while !self.worker.stopping() {
             match self.turn() {
@@ -162,13 +165,19 @@ impl<'w> Session<'w> {
         self.read_letters()?;
         self.follow_group()?;
         let restoring = self.restore()?;
+        if !self.up && !restoring && self.membership.has_joined() {
+            self.up = true;
+            self.worker.shared.interrupted(self.worker.number, None);
+        }
         let mut busy = self.fetch()?;
         busy |= self.step()?;
         busy |= self.decide()?;
         if self.commit_is_due(!busy) {
             self.commit()?;
         }
-        self.purge();
+        let service = &self.worker.shared;
+        let subtopologies = self.blueprint.topology.subtopologies();
+        self.purge.run(service, subtopologies, &self.tasks);
         if !busy {
             let longest = if restoring { RESTORING } else { IDLE };
             self.worker.mailbox.sleep(self.time_to_sleep().min(longest));

@@ -6,8 +6,11 @@ use std::time::{Duration, Instant};
 use weir_core::functions::Response;
 use weir_core::task::TaskId;
 
-use super::{Asked, Reply};
 use crate::config::Settings;
+use crate::runtime::letter::{Asked, Reply};
+
+/// Brokers forget positions of topics that a group does not subscribe to, even while it lives.
+const POSITIONS_AGAIN: Duration = Duration::from_secs(60 * 60);
 
 /// The transaction at hand.
 pub(super) struct Transaction {
@@ -22,6 +25,8 @@ pub(super) struct Transaction {
     pub(super) decided: Vec<(Asked, Response)>,
     /// When all positions were committed last.
     pub(super) positions: Instant,
+    /// A task has begun since.
+    pub(super) owes_positions: bool,
 }
 
 impl Transaction {
@@ -35,6 +40,7 @@ impl Transaction {
             ended: now.checked_sub(settings.commit_pause).unwrap_or(now),
             decided: Vec::new(),
             positions: now,
+            owes_positions: false,
         }
     }
 
@@ -53,6 +59,16 @@ impl Transaction {
     pub(super) fn decided(&mut self, asked: Asked, response: Response) {
         self.decided.push((asked, response));
         self.begin();
+    }
+
+    /// A task begins: all positions are committed soon, so that Kafka's tools show how far it is
+    /// behind before its first row is read.
+    pub(super) fn owe_positions(&mut self) {
+        self.owes_positions = true;
+    }
+
+    pub(super) fn positions_are_due(&self) -> bool {
+        self.owes_positions || self.positions.elapsed() > POSITIONS_AGAIN
     }
 
     /// Whether nothing is in it.

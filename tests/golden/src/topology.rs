@@ -29,8 +29,15 @@ pub(crate) struct Builder {
     functions: u32,
 }
 
-/// The case's topology; `None`: it has operators that are not built yet.
-pub(crate) fn build(case: &Json) -> Option<Builder> {
+/// The topology and functions of a case's [`declaration`](crate::case::Case::declaration). Errors:
+/// what it has that is not built.
+pub fn build(declaration: &str) -> Result<(Description, Closures), String> {
+    let case: Json = serde_json::from_str(declaration).map_err(|error| error.to_string())?;
+    let built = declare(&case).ok_or("an operator that is not built")?;
+    Ok((built.description, built.closures))
+}
+
+fn declare(case: &Json) -> Option<Builder> {
     let mut builder = Builder {
         description: Description::default(),
         closures: Closures::default(),
