@@ -119,8 +119,8 @@ impl Topology {
         let mut graph = self.graph.borrow_mut();
         if !graph.codecs::<K, V>(topic).are_plain() {
             graph.mistakes.push(format!(
-                "topic `{topic}`: {what} has no serde; write the topic anew in the plain format, or \
-                 join a table"
+                "topic `{topic}`: {what} has no serde; write the topic anew in the plain format, \
+                 or join a table"
             ));
         }
     }

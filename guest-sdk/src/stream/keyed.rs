@@ -213,9 +213,9 @@ impl<K: Data, V: Data> Group<K, V> {
     /// Apart in windows: [`TimeWindows`](super::TimeWindows), tumbling or hopping, or
     /// [`SlidingWindows`](super::SlidingWindows).
     ///
-    /// They are aligned to the epoch (sliding ones: to the rows). A row counts in each that holds its
-    /// time; in none that had ended, grace included, by the operator's stream time: the highest time
-    /// of the rows that it took. Late rows go nowhere.
+    /// They are aligned to the epoch (sliding ones: to the rows). A row counts in each that holds
+    /// its time; in none that had ended, grace included, by the operator's stream time: the highest
+    /// time of the rows that it took. Late rows go nowhere.
     ///
     /// ```
     /// use std::time::Duration;
@@ -329,8 +329,8 @@ impl<K: Data, V: Data> WindowedGroup<K, V> {
 
     /// How many rows each key had in each window. The host counts; no closure is called.
     ///
-    /// As [`Group::count`], a result for each window of the row; but in tumbling and hopping windows,
-    /// a row with a null value counts. State: a number a key and window, gone when the window has
+    /// As [`Group::count`], a result for each window of the row; but in tumbling and hopping
+    /// windows, a row with a null value counts. State: a number a key and window, gone when the window has
     /// closed.
     ///
     /// See [`Group::windowed`].

@@ -10,6 +10,7 @@ pub mod functions;
 pub mod limits;
 mod operator;
 pub mod partitioner;
+mod pass;
 pub mod query;
 pub mod record;
 pub mod restore;

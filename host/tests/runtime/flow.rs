@@ -117,7 +117,9 @@ fn a_service_waits_for_topics_that_are_missing_and_says_which() {
         stage.client.create_topic(&topic, 2, &[]);
     }
     stage.wait_for_tasks(&[&host], 4);
-    assert_eq!(host.statuses()["missing"], Status::Running);
+    wait::until("it runs", || {
+        host.statuses()["missing"].is_running().then_some(())
+    });
     host.stop();
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use weir_host::config::Settings;
 use weir_host::runtime::{Deployed, Refusal};
+use weir_tests::row::NewRow;
 use weir_tests::wait;
 
 use crate::notes::Notes;
@@ -17,10 +18,13 @@ fn a_version_of_the_same_shape_takes_over_without_a_rebalance() {
         workers: 2,
         ..Settings::default()
     };
+    let (topic, writer) = (stage.topic("in"), stage.client.writer());
     let mut sent = 0;
     let mut send = |count: usize| {
         for _ in 0..count {
-            stage.send(&[(&format!("k{}", sent % 7), &sent.to_string())]);
+            let (key, value) = (format!("k{}", sent % 7), sent.to_string());
+            writer.send(&topic, &NewRow::new(key.as_str(), value.as_str()));
+            writer.flush();
             sent += 1;
         }
     };

@@ -1,9 +1,5 @@
 //! The public cases, in all four ways. `cargo xtask test` builds the guest and says where it is.
 #![expect(clippy::unwrap_used, reason = "tests")]
-#![expect(
-    clippy::disallowed_methods,
-    reason = "where the components lie is a setting of the test run"
-)]
 
 use std::path::PathBuf;
 

@@ -7,13 +7,13 @@
 use std::ops::Range;
 
 use crate::codec::{split_windowed_key, windowed_key};
+use crate::pass::Pass;
+use crate::pass::dropped::Reason;
+use crate::pass::error::Error;
+use crate::pass::flow::{Inputs, Places};
+use crate::pass::trouble::Trouble;
 use crate::record::{Batch, Column};
 use crate::store::{Entries, StoreId};
-use crate::task::dropped::Reason;
-use crate::task::error::Error;
-use crate::task::failing::Trouble;
-use crate::task::flow::{Inputs, Places};
-use crate::task::pass::Pass;
 use crate::topology::description::{Emit, Window};
 use crate::topology::{NodeId, Operation};
 
@@ -23,8 +23,8 @@ use super::fold::{Target, fold};
 use super::interner::Interner;
 use super::session::Sessions;
 use super::sliding::Sliding;
-use super::state::Timed;
 use super::windowed::Work;
+use crate::pass::memory::Timed;
 
 /// Aggregates the rows.
 pub(super) fn run(

@@ -4,14 +4,14 @@
 //! while none has closed, and none is lost however far a row moves stream time.
 
 use crate::codec::{session_key, windowed_key};
+use crate::pass::Pass;
 use crate::record::Batch;
 use crate::store;
-use crate::task::pass::Pass;
 use crate::topology::NodeId;
 use crate::topology::description::Window;
 
 use super::Emitted;
-use super::state::Timed;
+use crate::pass::memory::Timed;
 
 /// Sends the windows that have closed by `stream_time`, on behalf of a row and with its headers: in
 /// the order of end, start, key bytes, each with its aggregate's timestamp (a session's end).

@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use crate::functions::Output;
+use crate::pass::flow::{Flow, Places};
+use crate::pass::trouble::{Trouble, malformed};
 use crate::record::{Batch, Column};
 use crate::store::buffer::Update;
-use crate::task::failing::{Trouble, malformed};
-use crate::task::flow::{Flow, Places};
 
 /// Rows out, each of a row in.
 #[derive(Debug, Default)]

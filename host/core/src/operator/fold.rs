@@ -5,10 +5,10 @@
 //! what comes after it is planned anew.
 
 use crate::functions::{FunctionId, Rejection, Step, Steps};
+use crate::pass::Pass;
+use crate::pass::trouble::{Trouble, malformed};
 use crate::record::{Batch, Column};
 use crate::store::Entries;
-use crate::task::failing::{Trouble, malformed};
-use crate::task::pass::Pass;
 use crate::topology::NodeId;
 use crate::topology::description::Aggregator;
 

@@ -4,19 +4,20 @@
 //! to look up too, but a left join joins it with null.
 
 use crate::functions::FunctionId;
+use crate::pass::Pass;
+use crate::pass::dropped::Reason;
+use crate::pass::error::Error;
+use crate::pass::flow::Places;
+use crate::pass::trouble::malformed;
 use crate::record::{Batch, Column};
 use crate::store::StoreId;
-use crate::task::dropped::Reason;
-use crate::task::error::Error;
-use crate::task::failing::malformed;
-use crate::task::flow::Places;
-use crate::task::pass::Pass;
 use crate::topology::NodeId;
 use crate::topology::description::JoinKind;
 
 use super::Emitted;
-use super::combine::{Pairs, combine};
+use super::combine::combine;
 use super::emitted::{check, number};
+use super::values::Pairs;
 
 /// What the node joins.
 pub(super) struct Join {

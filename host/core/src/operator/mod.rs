@@ -19,7 +19,6 @@ mod program;
 mod session;
 mod sink;
 mod sliding;
-mod state;
 mod stores;
 mod stream_stream_join;
 mod stream_table_join;
@@ -37,13 +36,12 @@ mod windowed;
 
 pub(crate) use emitted::Emitted;
 pub(crate) use process::punctuate;
-pub(crate) use state::{OperatorState, Timed};
 pub(crate) use stores::{Stores, collect, half_open, ranged, readable};
 
+use crate::pass::Pass;
+use crate::pass::error::Error;
+use crate::pass::flow::{Inputs, Places};
 use crate::record::{Batch, Column};
-use crate::task::error::Error;
-use crate::task::flow::{Inputs, Places};
-use crate::task::pass::Pass;
 use crate::topology::{NodeId, Operation};
 
 /// Runs a node over rows that stand in the order of their places; `olds` is what their keys had

@@ -6,11 +6,11 @@
 use std::ops::Range;
 
 use crate::functions::{Failure, FunctionId, Output};
+use crate::pass::Pass;
+use crate::pass::error::Error;
+use crate::pass::flow::Places;
+use crate::pass::trouble::Trouble;
 use crate::record::Batch;
-use crate::task::error::Error;
-use crate::task::failing::Trouble;
-use crate::task::flow::Places;
-use crate::task::pass::Pass;
 use crate::topology::{NodeId, Operation};
 
 use super::emitted::{check, part};

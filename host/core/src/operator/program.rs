@@ -7,9 +7,9 @@
 use std::ops::Range;
 
 use crate::functions::{Step, Steps};
+use crate::pass::Pass;
+use crate::pass::trouble::Trouble;
 use crate::record::{Batch, Column};
-use crate::task::failing::Trouble;
-use crate::task::pass::Pass;
 use crate::topology::NodeId;
 use crate::topology::description::Aggregator;
 

@@ -7,9 +7,9 @@
 use std::collections::HashMap;
 
 use crate::codec::session_key;
+use crate::pass::Pass;
+use crate::pass::trouble::Trouble;
 use crate::store::session::Session;
-use crate::task::failing::Trouble;
-use crate::task::pass::Pass;
 
 use super::Emitted;
 use super::program::{Known, Program};

@@ -1,10 +1,10 @@
 //! Sinks: rows leave for a topic, a user's or an internal one.
 
+use crate::pass::Pass;
+use crate::pass::dropped::Reason;
+use crate::pass::flow::{Flow, Places};
+use crate::pass::outbox::refusal;
 use crate::record::Batch;
-use crate::task::dropped::Reason;
-use crate::task::flow::{Flow, Places};
-use crate::task::outbox::refusal;
-use crate::task::pass::Pass;
 use crate::topology::NodeId;
 
 use super::Emitted;

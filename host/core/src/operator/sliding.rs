@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 
 use crate::codec::windowed_key;
-use crate::task::failing::Trouble;
-use crate::task::pass::Pass;
+use crate::pass::Pass;
+use crate::pass::trouble::Trouble;
 
 use super::Emitted;
 use super::program::{Known, Program};

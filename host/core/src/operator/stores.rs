@@ -8,9 +8,9 @@ use std::ops::{Bound, ControlFlow};
 
 use crate::functions::{State, StateError};
 use crate::limits::Limits;
+use crate::pass::flow::Places;
 use crate::record::Column;
 use crate::store::{self, KeyRange, Overlay, SessionStore, StoreId, WindowStore};
-use crate::task::flow::Places;
 use crate::topology::{StoreKind, StoreSpec, Topology};
 
 /// The port [`State`] over a task's overlay.

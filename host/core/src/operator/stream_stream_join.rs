@@ -7,19 +7,20 @@
 
 use std::ops::ControlFlow;
 
+use crate::pass::Pass;
+use crate::pass::dropped::Reason;
+use crate::pass::error::Error;
+use crate::pass::flow::{Inputs, Places};
 use crate::record::Batch;
 use crate::store::join_window::Waiting;
 use crate::store::{self, JoinWindow, Overlay};
-use crate::task::dropped::Reason;
-use crate::task::error::Error;
-use crate::task::flow::{Inputs, Places};
-use crate::task::pass::Pass;
 use crate::topology::description::JoinKind;
 use crate::topology::{NodeId, Operation};
 
 use super::Emitted;
-use super::combine::{Pairs, combine};
-use super::state::Timed;
+use super::combine::combine;
+use super::values::Pairs;
+use crate::pass::memory::Timed;
 
 /// Input 0.
 const LEFT: u8 = 0;

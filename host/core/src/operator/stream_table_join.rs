@@ -5,18 +5,19 @@
 //! headers are the stream row's. With a grace the row waits first.
 
 use crate::functions::FunctionId;
+use crate::pass::Pass;
+use crate::pass::dropped::Reason;
+use crate::pass::error::Error;
+use crate::pass::flow::Places;
 use crate::record::Batch;
 use crate::store::Versions;
-use crate::task::dropped::Reason;
-use crate::task::error::Error;
-use crate::task::flow::Places;
-use crate::task::pass::Pass;
 use crate::topology::description::JoinKind;
 use crate::topology::{NodeId, View};
 
 use super::Emitted;
-use super::combine::{Pairs, combine};
+use super::combine::combine;
 use super::join_buffer::{JoinBuffer, Released};
+use super::values::Pairs;
 use super::views::{read, read_versions};
 
 /// What the node does.

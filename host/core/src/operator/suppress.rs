@@ -6,15 +6,15 @@
 //! own timestamp and headers. A tombstone is held like any update; of a window that closes it is
 //! not sent.
 
+use crate::pass::Pass;
+use crate::pass::error::Error;
+use crate::pass::flow::Places;
 use crate::record::{Batch, Column};
 use crate::store::buffer::Update;
-use crate::task::error::Error;
-use crate::task::flow::Places;
-use crate::task::pass::Pass;
 use crate::topology::{NodeId, Until};
 
 use super::Emitted;
-use super::state::Timed;
+use crate::pass::memory::Timed;
 
 /// Holds the updates back, and sends what is due.
 pub(super) fn run(

@@ -4,12 +4,12 @@
 //! passed over. A table that nobody reads by key, and that nobody asks for old values, has no
 //! store.
 
+use crate::pass::Pass;
+use crate::pass::dropped::Reason;
+use crate::pass::error::Error;
+use crate::pass::flow::Places;
 use crate::record::{Batch, Column};
 use crate::store::{Overlay, StoreId, Versions};
-use crate::task::dropped::Reason;
-use crate::task::error::Error;
-use crate::task::flow::Places;
-use crate::task::pass::Pass;
 use crate::topology::NodeId;
 
 use super::Emitted;

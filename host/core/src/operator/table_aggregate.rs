@@ -8,12 +8,12 @@
 use std::ops::Range;
 
 use crate::functions::{FunctionId, Rejection, Step, Steps};
+use crate::pass::Pass;
+use crate::pass::error::Error;
+use crate::pass::flow::Places;
+use crate::pass::trouble::{Trouble, malformed};
 use crate::record::{Batch, Column};
 use crate::store::{Entries, StoreId};
-use crate::task::error::Error;
-use crate::task::failing::{Trouble, malformed};
-use crate::task::flow::Places;
-use crate::task::pass::Pass;
 use crate::topology::NodeId;
 use crate::topology::description::Aggregator;
 

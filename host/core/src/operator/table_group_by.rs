@@ -5,10 +5,10 @@
 //! the repartition topic that this node's rows go to.
 
 use crate::functions::FunctionId;
+use crate::pass::Pass;
+use crate::pass::error::Error;
+use crate::pass::flow::Places;
 use crate::record::{Batch, Column};
-use crate::task::error::Error;
-use crate::task::flow::Places;
-use crate::task::pass::Pass;
 use crate::topology::NodeId;
 
 use super::Emitted;

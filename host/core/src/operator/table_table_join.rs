@@ -7,18 +7,18 @@
 //! of join needs is not there. Timestamp: the higher of the two rows'.
 
 use crate::functions::FunctionId;
+use crate::pass::Pass;
+use crate::pass::error::Error;
+use crate::pass::flow::{Inputs, Places};
 use crate::record::{Batch, Column};
 use crate::store::StoreId;
-use crate::task::error::Error;
-use crate::task::flow::{Inputs, Places};
-use crate::task::pass::Pass;
 use crate::topology::description::JoinKind;
 use crate::topology::{NodeId, View};
 
 use super::Emitted;
-use super::combine::Pairs;
 use super::emitted::number;
 use super::table::put;
+use super::values::Pairs;
 use super::values::{Values, joined};
 use super::views::{Found, exists, read};
 

@@ -1,10 +1,10 @@
 //! Transform: a run of fused stateless steps, one call for a batch.
 
 use crate::functions::FunctionId;
+use crate::pass::Pass;
+use crate::pass::error::Error;
+use crate::pass::flow::Places;
 use crate::record::Batch;
-use crate::task::error::Error;
-use crate::task::flow::Places;
-use crate::task::pass::Pass;
 use crate::topology::NodeId;
 
 use super::Emitted;

@@ -6,13 +6,13 @@
 use std::ops::Range;
 
 use crate::functions::FunctionId;
+use crate::pass::Pass;
+use crate::pass::dropped::Reason;
+use crate::pass::error::Error;
+use crate::pass::flow::Places;
+use crate::pass::trouble::{Trouble, malformed};
 use crate::record::Batch;
 use crate::store::StoreId;
-use crate::task::dropped::Reason;
-use crate::task::error::Error;
-use crate::task::failing::{Trouble, malformed};
-use crate::task::flow::Places;
-use crate::task::pass::Pass;
 use crate::topology::NodeId;
 
 use super::Emitted;

@@ -3,14 +3,13 @@
 //! What a function refuses or cannot survive fails its row, once; the answers for the others stand.
 
 use crate::functions::FunctionId;
+use crate::pass::Pass;
+use crate::pass::error::Error;
+use crate::pass::flow::Places;
+use crate::pass::trouble::malformed;
 use crate::record::{Batch, Column};
-use crate::task::error::Error;
-use crate::task::failing::malformed;
-use crate::task::flow::Places;
-use crate::task::pass::Pass;
 use crate::topology::NodeId;
 
-use super::combine::Pairs;
 use super::emitted::{check, check_rejected, number, part};
 
 /// An answer for each question, in order.
@@ -43,6 +42,38 @@ impl Values {
             self.keys.push(key);
         }
         self.values.push(value);
+    }
+}
+
+/// Pairs to be joined, each on behalf of a row.
+#[derive(Debug, Default)]
+pub(super) struct Pairs {
+    /// The row at hand, ascending.
+    pub(super) parents: Vec<u32>,
+    pub(super) keys: Column,
+    /// Null: the side is missing.
+    pub(super) left: Column,
+    /// Null: the side is missing.
+    pub(super) right: Column,
+    /// Of the result.
+    pub(super) timestamps: Vec<i64>,
+}
+
+impl Pairs {
+    /// Adds a pair.
+    pub(super) fn push(
+        &mut self,
+        parent: usize,
+        key: Option<&[u8]>,
+        left: Option<&[u8]>,
+        right: Option<&[u8]>,
+        timestamp: i64,
+    ) {
+        self.parents.push(number(parent));
+        self.keys.push(key);
+        self.left.push(left);
+        self.right.push(right);
+        self.timestamps.push(timestamp);
     }
 }
 

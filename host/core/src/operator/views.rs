@@ -4,16 +4,16 @@
 //! its functions may be called here, on behalf of the rows that ask.
 
 use crate::functions::FunctionId;
+use crate::pass::Pass;
+use crate::pass::error::Error;
+use crate::pass::flow::Places;
 use crate::record::{Batch, Column};
 use crate::store::{Buffer, Entries, SessionStore, Versions, WindowStore};
-use crate::task::error::Error;
-use crate::task::flow::Places;
-use crate::task::pass::Pass;
 use crate::topology::description::JoinKind;
 use crate::topology::{NodeId, View};
 
-use super::combine::Pairs;
 use super::emitted::number;
+use super::values::Pairs;
 use super::values::{Values, joined, transformed};
 
 /// What a table has, one answer a row.

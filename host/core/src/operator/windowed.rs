@@ -7,12 +7,12 @@
 use std::ops::Range;
 
 use crate::functions::Rejection;
+use crate::pass::Pass;
+use crate::pass::dropped::Reason;
+use crate::pass::error::Error;
+use crate::pass::flow::{Inputs, Places};
+use crate::pass::trouble::Trouble;
 use crate::record::Batch;
-use crate::task::dropped::Reason;
-use crate::task::error::Error;
-use crate::task::failing::Trouble;
-use crate::task::flow::{Inputs, Places};
-use crate::task::pass::Pass;
 use crate::topology::NodeId;
 use crate::topology::description::{Aggregator, Window};
 

@@ -1,9 +1,9 @@
 //! The commit of a task: what goes into the transaction, and what happens to the stores once it has
 //! committed.
 
-use super::effect::{Commit, Position};
-use super::error::Error;
 use super::{Task, metadata};
+use crate::pass::effect::{Commit, Position};
+use crate::pass::error::Error;
 use crate::record::Batch;
 use crate::store::StoreId;
 use crate::time::Timestamp;

@@ -4,7 +4,7 @@
 //! for none yet. Operators come in the order of their nodes, only those whose stream time decides
 //! anything.
 
-use crate::operator::OperatorState;
+use crate::pass::memory::OperatorState;
 
 const VERSION: &str = "w1";
 /// What a broker takes (`offset.metadata.max.bytes`).

@@ -4,44 +4,40 @@
 //! happens for good before [`Task::finish_commit`]. An abort is to drop the task and to build it
 //! anew from its backend and the committed positions.
 
-pub mod dropped;
-pub mod effect;
-pub mod error;
-pub mod id;
 pub mod partition_group;
 
 mod commit;
-pub(crate) mod failing;
-pub(crate) mod flow;
 mod metadata;
-pub(crate) mod outbox;
-pub(crate) mod pass;
 mod request;
 mod schedule;
+mod spread;
 
-pub use dropped::{Dropped, Reason};
-pub use effect::{Commit, DeadLetter, Effects, Position, Produce};
-pub use error::Error;
-pub use id::TaskId;
+pub use crate::pass::dropped::{Dropped, Reason};
+pub use crate::pass::effect::{Commit, DeadLetter, Effects, Position, Produce};
+pub use crate::pass::error::Error;
+pub use crate::pass::origin::Part;
+pub use crate::topology::TaskId;
 pub use partition_group::PartitionGroup;
 
 use std::sync::Arc;
 
 use crate::functions::Functions;
 use crate::limits::Limits;
-use crate::operator::{self, OperatorState};
+use crate::operator;
+use crate::pass::Pass;
+use crate::pass::flow::Places;
+use crate::pass::memory::OperatorState;
+use crate::pass::origin::Origin;
+use crate::pass::outbox::Outbox;
 use crate::record::Batch;
 use crate::store::{Backend, Overlay};
 use crate::time::Timestamp;
 use crate::topology::description::Clock;
 use crate::topology::{NodeId, Plan, Subtopology, Topology};
 
-use failing::Origin;
-use flow::Places;
-use outbox::Outbox;
 use partition_group::{Cut, Next, Run};
-use pass::{Pass, arrivals};
 use schedule::Schedules;
+use spread::arrivals;
 
 /// One partition of one sub-topology.
 pub struct Task {

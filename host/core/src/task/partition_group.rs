@@ -8,6 +8,7 @@
 
 use std::collections::VecDeque;
 
+use crate::pass::origin::Part;
 use crate::record::Batch;
 use crate::time::Timestamp;
 
@@ -51,19 +52,6 @@ pub struct Run {
     pub parts: Vec<Part>,
     /// Stream time at each row, by sequence.
     pub stream_times: Vec<i64>,
-}
-
-/// The rows of one input in a run.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Part {
-    /// Position among the task's inputs.
-    pub input: usize,
-    /// As they were read.
-    pub rows: Batch,
-    /// The offset of each.
-    pub offsets: Vec<i64>,
-    /// The place of each in the run, ascending; 0 is the run's first row.
-    pub sequences: Vec<u32>,
 }
 
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::functions::Functions;
 use crate::limits::Limits;
-use crate::operator::{OperatorState, Timed};
+use crate::pass::memory::{OperatorState, Timed};
 use crate::record::Batch;
 use crate::restore;
 use crate::store::{Backend, Overlay, StoreId, Versions};

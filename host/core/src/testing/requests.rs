@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::functions::{Failure, Request, Response};
 use crate::partitioner::partition;
 use crate::query;
-use crate::task::TaskId;
 use crate::topology::Segment;
+use crate::topology::TaskId;
 use crate::topology::description::{RouteKey, RouteKind};
 
 use super::Driver;

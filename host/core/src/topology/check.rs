@@ -90,13 +90,32 @@ fn names(description: &Description, errors: &mut Errors) {
         let Operator::Process { stores, .. } = &node.operator else {
             continue;
         };
-        for store in stores.iter().filter(|store| !seen.contains(store.as_str())) {
-            errors.push(format!(
-                "node `{}` uses store `{store}`, which nobody declares; declare it",
-                node.name
-            ));
+        for store in stores {
+            if !seen.contains(store.as_str()) {
+                errors.push(format!(
+                    "node `{}` uses store `{store}`, which nobody declares; declare it",
+                    node.name
+                ));
+            } else if held_back(description, store) {
+                errors.push(format!(
+                    "node `{}` uses store `{store}`, which holds what waits and is its operator's \
+                    alone; use the store of the table above, or of the result",
+                    node.name
+                ));
+            }
         }
     }
+}
+
+/// Whether a store holds what waits to be sent or joined: nothing that others could make sense of.
+fn held_back(description: &Description, store: &str) -> bool {
+    description.nodes.iter().any(|node| {
+        let waits = matches!(
+            node.operator,
+            Operator::Suppress { .. } | Operator::StreamStreamJoin(_)
+        );
+        waits && own_stores(&node.operator).contains(&store)
+    })
 }
 
 fn inputs(description: &Description, position: usize, node: &Node, errors: &mut Errors) {

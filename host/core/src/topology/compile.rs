@@ -6,6 +6,7 @@ use super::description::{self, Description, JoinKind, Operator};
 use super::errors::Errors;
 use super::repartition::expand;
 use super::route::compile_routes;
+use super::store_names::{buffer_store, subscription_store, unnamed_store};
 use super::tables::Tables;
 use super::{Changelog, Operation, StoreKind, StoreSpec, Topology};
 
@@ -14,8 +15,11 @@ use super::{Changelog, Operation, StoreKind, StoreSpec, Topology};
 pub fn compile(service: &str, description: &Description) -> Result<Topology, Errors> {
     let mut errors = Errors(Vec::new());
     check(service, description, &mut errors);
-    errors.clone().into_result()?;
-    let tables = Tables::of(description);
+    // Routes are looked at though nodes are wrong, so that all mistakes are told at once.
+    let tables = match errors.0.is_empty() {
+        true => Tables::of(description),
+        false => Tables::unknown(description),
+    };
     let stores = stores(service, description, &tables);
     let routes = compile_routes(service, description, &stores, &mut errors);
     errors.clone().into_result()?;
@@ -143,21 +147,6 @@ fn unnamed_stores(node: &description::Node, needs_store: bool) -> Vec<String> {
         _ => {}
     }
     names
-}
-
-/// The name of a table's store that the service did not name.
-pub(super) fn unnamed_store(node: &str) -> String {
-    format!("{node}-store")
-}
-
-/// The name of the store of a foreign-key join's subscriptions.
-pub(super) fn subscription_store(node: &str) -> String {
-    format!("{node}-subscriptions")
-}
-
-/// The name of the store of a stream-table join's rows that wait.
-pub(super) fn buffer_store(node: &str) -> String {
-    format!("{node}-buffer")
 }
 
 fn kind(operator: &Operator) -> StoreKind {

@@ -18,8 +18,10 @@ mod order;
 mod plan;
 mod repartition;
 mod route;
+mod store_names;
 mod table_nodes;
 mod tables;
+mod task_id;
 mod view;
 mod window;
 
@@ -29,6 +31,7 @@ pub use errors::Errors;
 pub use node::{Child, Input, Node, NodeId, Operation};
 pub use plan::{InternalKind, InternalTopic, Plan, TopicFacts};
 pub use route::{Route, Segment};
+pub use task_id::TaskId;
 pub use view::View;
 pub use window::Until;
 

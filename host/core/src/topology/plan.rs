@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::task::TaskId;
+use crate::topology::TaskId;
 
 use super::errors::Errors;
 use super::{Changelog, Operation, Topology};

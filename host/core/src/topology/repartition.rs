@@ -7,8 +7,8 @@
 
 use crate::store::StoreId;
 
-use super::compile::buffer_store;
 use super::description::{self, Description, Edge, JoinKind, Operator};
+use super::store_names::buffer_store;
 use super::tables::Tables;
 use super::{Child, Input, Node, NodeId, Operation, StoreSpec, Until};
 

@@ -3,10 +3,10 @@
 use crate::functions::FunctionId;
 use crate::store::StoreId;
 
-use super::StoreSpec;
 use super::check::{is_internal, legal};
 use super::description::{self, Description, RouteKey, RouteKind};
 use super::errors::Errors;
+use super::{StoreKind, StoreSpec};
 
 /// A checked route.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,7 +162,15 @@ fn resolve(route: &description::Route, stores: &[StoreSpec], errors: &mut Errors
     let name = format!("route `{} {}`", route.method, route.path);
     let mut resolved = Vec::new();
     for store in &route.stores {
-        match stores.iter().position(|spec| spec.name == *store) {
+        let position = stores.iter().position(|spec| spec.name == *store);
+        let kind = position.map(|position| stores[position].kind);
+        if matches!(kind, Some(StoreKind::Join { .. } | StoreKind::Buffer)) {
+            errors.push(format!(
+                "{name} uses store `{store}`, which holds what waits and is its operator's alone; \
+                use the store of the table above, or of the result"
+            ));
+        }
+        match position {
             Some(position) => resolved.push(StoreId(
                 u32::try_from(position).expect("the number of stores is checked"),
             )),

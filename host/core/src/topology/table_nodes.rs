@@ -3,9 +3,9 @@
 
 use crate::store::StoreId;
 
-use super::compile::{subscription_store, unnamed_store};
 use super::description::{self, JoinKind, Operator};
 use super::repartition::Expansion;
+use super::store_names::{subscription_store, unnamed_store};
 use super::{Input, NodeId, Operation, StoreKind, View};
 
 impl Expansion<'_> {

@@ -19,13 +19,18 @@ pub(super) struct Tables {
 }
 
 impl Tables {
-    /// Looks at a description whose edges were found good.
-    pub(super) fn of(description: &Description) -> Tables {
+    /// Nothing is known of a description whose edges may be wrong.
+    pub(super) fn unknown(description: &Description) -> Tables {
         let nodes = description.nodes.len();
-        let mut tables = Tables {
+        Tables {
             tells_old: vec![false; nodes],
             read: vec![false; nodes],
-        };
+        }
+    }
+
+    /// Looks at a description whose edges were found good.
+    pub(super) fn of(description: &Description) -> Tables {
+        let mut tables = Tables::unknown(description);
         for (position, node) in description.nodes.iter().enumerate() {
             let input = |number: usize| node.inputs[number];
             match &node.operator {

@@ -382,15 +382,26 @@ fn mistakes_of_windows_and_of_what_waits_for_them_are_told_too() {
     let (limit, max_rows) = (-1, Some(0));
     let until = Until::TimeLimit { limit, max_rows };
     t.node("no-table", &[stream], suppress("held", until));
-    let itself = Edge { node: 7, port: 0 };
+    let reader = Operator::Process {
+        function: FUNCTION,
+        stores: vec!["held".to_owned()],
+        schedules: Vec::new(),
+    };
+    t.node("reader", &[stream], reader);
+    t.description
+        .routes
+        .push(route("GET", "/held/{id}", &["held"]));
+    let itself = Edge { node: 8, port: 0 };
     t.node(
         "circle",
         &[itself],
         aggregate("circle", None, Emit::OnUpdate),
     );
     expect![[r#"
-        12 mistakes in the topology:
+        14 mistakes in the topology:
         - two stores are called `held`; rename one
+        - node `reader` uses store `held`, which holds what waits and is its operator's
+            alone; use the store of the table above, or of the result
         - node `slide`: the window's size is -1 ms; it must be between 0 and
             1000000000000
         - node `slide`: the window's grace is -2 ms; it must be between 0 and
@@ -409,7 +420,9 @@ fn mistakes_of_windows_and_of_what_waits_for_them_are_told_too() {
         - node `no-table`: the time limit is -1 ms; it must be between 0 and
             1000000000000
         - node `no-table` may hold back 0 rows; allow at least 1, or leave it open
-        - node `circle` reads itself; rows that come back to a node go through a topic"#]]
+        - node `circle` reads itself; rows that come back to a node go through a topic
+        - route `GET /held/{id}` uses store `held`, which holds what waits and is its
+            operator's alone; use the store of the table above, or of the result"#]]
     .assert_eq(&mistakes(&t.description));
 }
 

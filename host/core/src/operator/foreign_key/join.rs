@@ -4,18 +4,18 @@
 //! there now has an answer of its own to come.
 
 use crate::functions::FunctionId;
+use crate::pass::Pass;
+use crate::pass::error::Error;
+use crate::pass::flow::Places;
+use crate::pass::trouble::malformed;
 use crate::record::Batch;
 use crate::store::StoreId;
-use crate::task::error::Error;
-use crate::task::failing::malformed;
-use crate::task::flow::Places;
-use crate::task::pass::Pass;
 use crate::topology::description::JoinKind;
 use crate::topology::{NodeId, View};
 
 use super::super::Emitted;
-use super::super::combine::Pairs;
 use super::super::table::{olds, put};
+use super::super::values::Pairs;
 use super::super::values::joined;
 use super::super::views::read;
 use super::message::{Subscriber, digest};

@@ -4,11 +4,11 @@
 //! a result gets an answer to its present value.
 
 use crate::functions::FunctionId;
+use crate::pass::Pass;
+use crate::pass::error::Error;
+use crate::pass::flow::Places;
 use crate::record::{Batch, Column};
 use crate::store::StoreId;
-use crate::task::error::Error;
-use crate::task::flow::Places;
-use crate::task::pass::Pass;
 use crate::topology::NodeId;
 use crate::topology::description::JoinKind;
 

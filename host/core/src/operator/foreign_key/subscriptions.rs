@@ -7,12 +7,12 @@
 use std::ops::{Bound, ControlFlow};
 
 use crate::codec::push_escaped;
+use crate::pass::Pass;
+use crate::pass::error::Error;
+use crate::pass::flow::{Inputs, Places};
+use crate::pass::trouble::{Trouble, malformed};
 use crate::record::{Batch, Column};
 use crate::store::{KeyRange, StoreId};
-use crate::task::error::Error;
-use crate::task::failing::{Trouble, malformed};
-use crate::task::flow::{Inputs, Places};
-use crate::task::pass::Pass;
 use crate::topology::{NodeId, View};
 
 use super::super::Emitted;

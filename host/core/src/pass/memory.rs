@@ -2,8 +2,7 @@
 //! its windows.
 
 use crate::store::{self, Buffer, JoinWindow, Overlay, SessionStore, WindowStore};
-use crate::task::pass::Pass;
-use crate::topology::{Node, NodeId, Operation, StoreKind, Topology};
+use crate::topology::{Node, Operation, StoreKind, Topology};
 
 /// One operator's memory.
 #[derive(Debug)]
@@ -92,24 +91,6 @@ impl OperatorState {
                 left.expire(overlay)?;
                 right.expire(overlay)
             }
-        }
-    }
-}
-
-impl Pass<'_> {
-    /// The windows of an aggregate, and what they are kept in. Panics where it has none.
-    pub(super) fn windows(&mut self, node: NodeId) -> (&mut WindowStore, &mut Overlay) {
-        match &mut self.states[node.0 as usize].timed {
-            Timed::Windows(windows) => (windows, self.overlay),
-            other => unreachable!("an aggregate in windows has {other:?}"),
-        }
-    }
-
-    /// The sessions of an aggregate, and what they are kept in. Panics where it has none.
-    pub(super) fn sessions(&mut self, node: NodeId) -> (&mut SessionStore, &mut Overlay) {
-        match &mut self.states[node.0 as usize].timed {
-            Timed::Sessions(sessions) => (sessions, self.overlay),
-            other => unreachable!("an aggregate in sessions has {other:?}"),
         }
     }
 }

@@ -1,45 +1,15 @@
-//! A pass: rows go through the nodes of a sub-topology.
+//! Rows go through the nodes of a sub-topology.
 //!
 //! The definition is row by row, depth first, as in Kafka Streams: [`Pass::depth_first`].
 //! [`Pass::in_batches`] gives the same answer with each node called once for all rows; places make
-//! it so. Rows for topics are gathered and leave in the order of places.
+//! it so.
 
-use crate::functions::Functions;
-use crate::limits::Limits;
-use crate::operator::{self, Emitted, OperatorState};
+use crate::operator::{self, Emitted};
+use crate::pass::Pass;
+use crate::pass::error::Error;
+use crate::pass::flow::{Flow, Inputs, Places, compare, merge};
 use crate::record::Batch;
-use crate::store::Overlay;
-use crate::time::Timestamp;
-use crate::topology::{Child, Node, NodeId, Plan, Subtopology, Topology};
-
-use super::dropped::{Dropped, Reason};
-use super::effect::Effects;
-use super::error::Error;
-use super::failing::{Failed, Origin};
-use super::flow::{Flow, Inputs, Places, compare, merge};
-use super::outbox::Outbox;
-
-/// What the nodes share while rows go through them.
-pub(crate) struct Pass<'a> {
-    pub(crate) topology: &'a Topology,
-    pub(crate) plan: &'a Plan,
-    pub(crate) limits: &'a Limits,
-    pub(crate) overlay: &'a mut Overlay,
-    /// By [`NodeId`].
-    pub(crate) states: &'a mut [OperatorState],
-    pub(crate) dropped: &'a mut Dropped,
-    pub(crate) functions: &'a mut dyn Functions,
-    /// The task's stream time at each row of the batch, by sequence.
-    pub(crate) stream_times: &'a [i64],
-    /// The task's.
-    pub(crate) partition: u32,
-    /// The wall clock.
-    pub(crate) now: Timestamp,
-    /// What the rows go back to.
-    pub(crate) origin: Origin<'a>,
-    pub(crate) failed: Vec<Failed>,
-    pub(crate) outbox: Outbox,
-}
+use crate::topology::{Child, Node, NodeId, Subtopology};
 
 /// Rows for a node's input.
 pub(crate) type Arrivals = Vec<(Child, Flow)>;
@@ -132,26 +102,6 @@ impl Pass<'_> {
             arrivals.push((child, flow))
         });
         arrivals
-    }
-
-    /// Counts a row that a node passes over.
-    pub(crate) fn drop_row(&mut self, node: NodeId, reason: Reason) {
-        self.dropped.add(node, reason);
-    }
-
-    /// Ends the pass: rows and failures become effects, in the order of places.
-    pub(crate) fn finish(self, effects: &mut Effects) {
-        let origin = self.origin;
-        let spread = |sequence: usize| match origin {
-            Origin::Consumed { .. } => origin.offset(sequence).unsigned_abs(),
-            Origin::Schedule { at } => at.unsigned_abs(),
-        };
-        self.outbox.finish(self.plan, &spread, effects);
-        let mut failed = self.failed;
-        failed.sort_by(|one, other| compare(&one.place, &other.place));
-        effects
-            .dead_letters
-            .extend(failed.into_iter().map(|failed| failed.letter));
     }
 }
 

@@ -7,82 +7,13 @@
 use std::ops::Range;
 
 use crate::functions::{Failure, Rejection};
-use crate::store;
 use crate::topology::NodeId;
 
+use super::Pass;
 use super::effect::{DeadLetter, Position};
 use super::error::Error;
-use super::partition_group::Part;
-use super::pass::Pass;
-
-/// What the rows of a pass go back to.
-#[derive(Clone, Copy)]
-pub(crate) enum Origin<'a> {
-    /// Rows that were read.
-    Consumed {
-        parts: &'a [Part],
-        topics: &'a [String],
-        partition: u32,
-    },
-    /// A punctuation, at this time.
-    Schedule { at: i64 },
-}
-
-impl<'a> Origin<'a> {
-    /// Where the row of this sequence was read.
-    fn row(parts: &'a [Part], sequence: u32) -> (&'a Part, usize) {
-        let found = parts
-            .iter()
-            .find_map(|part| Some((part, part.sequences.binary_search(&sequence).ok()?)));
-        found.expect("a place begins with the sequence of a row that was read")
-    }
-
-    /// The offset of the consumed row of this sequence; 0 where none was consumed.
-    pub(crate) fn offset(self, sequence: usize) -> i64 {
-        match self {
-            Origin::Consumed { parts, .. } => {
-                let sequence = u32::try_from(sequence).expect("a batch is numbered in u32");
-                let (part, row) = Origin::row(parts, sequence);
-                part.offsets[row]
-            }
-            Origin::Schedule { .. } => 0,
-        }
-    }
-}
-
-/// A row that failed.
-pub(crate) struct Failed {
-    pub(crate) place: Box<[u32]>,
-    pub(crate) letter: DeadLetter,
-}
-
-/// Why an attempt came to nothing.
-pub(crate) enum Trouble {
-    /// One of its rows is to blame, or all of them together.
-    Rows { reason: String, backtrace: String },
-    /// No row is to blame.
-    Stop(Error),
-}
-
-impl From<store::Error> for Trouble {
-    fn from(error: store::Error) -> Trouble {
-        Trouble::Stop(Error::State(error))
-    }
-}
-
-impl From<Error> for Trouble {
-    fn from(error: Error) -> Trouble {
-        Trouble::Stop(error)
-    }
-}
-
-/// An answer that contradicts the contract is a trap of its function.
-pub(crate) fn malformed(reason: impl Into<String>) -> Trouble {
-    Trouble::Rows {
-        reason: format!("malformed answer: {}", reason.into()),
-        backtrace: String::new(),
-    }
-}
+use super::origin::{Failed, Origin};
+use super::trouble::Trouble;
 
 /// The one who tries: either all of the rows are done, or nothing has changed.
 pub(crate) type Attempt<'t> = dyn FnMut(&mut Pass<'_>, Range<usize>) -> Result<(), Trouble> + 't;
