@@ -13,8 +13,7 @@ use crate::topology::NodeId;
 
 use super::Emitted;
 use super::change::encode;
-use super::emitted::number;
-use super::values::{Values, transformed};
+use super::values::{Values, changed, transformed};
 
 /// Groups the rows.
 pub(super) fn run(
@@ -24,15 +23,7 @@ pub(super) fn run(
     (rows, olds): (&Batch, Option<&Column>),
     places: &Places,
 ) -> Result<Emitted, Error> {
-    let (mut asked, mut parents) = (Batch::default(), Vec::new());
-    for row in 0..rows.len() {
-        for value in [rows.values.get(row), olds.and_then(|olds| olds.get(row))] {
-            if value.is_some() {
-                asked.push(rows.keys.get(row), value, rows.timestamps[row]);
-                parents.push(number(row));
-            }
-        }
-    }
+    let (asked, parents) = changed(rows, olds);
     let made = transformed(pass, node, function, &asked, &parents, places)?;
     let mut emitted = Emitted::none();
     let mut question = 0;

@@ -77,6 +77,21 @@ impl Pairs {
     }
 }
 
+/// The questions of changes: of each row its new value, then its old one, as far as they are there;
+/// and the row that each is about.
+pub(super) fn changed(rows: &Batch, olds: Option<&Column>) -> (Batch, Vec<u32>) {
+    let (mut asked, mut parents) = (Batch::default(), Vec::new());
+    for row in 0..rows.len() {
+        for value in [rows.values.get(row), olds.and_then(|olds| olds.get(row))] {
+            if value.is_some() {
+                asked.push(rows.keys.get(row), value, rows.timestamps[row]);
+                parents.push(number(row));
+            }
+        }
+    }
+    (asked, parents)
+}
+
 /// Asks a `transform` for one row, or none, of each row of `asked`; `parents[i]` is the row on
 /// whose behalf question i is asked.
 pub(super) fn transformed(

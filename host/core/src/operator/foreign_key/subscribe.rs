@@ -14,7 +14,7 @@ use crate::topology::description::JoinKind;
 
 use super::super::Emitted;
 use super::super::emitted::number;
-use super::super::values::transformed;
+use super::super::values::{changed, transformed};
 use super::message::{Instruction, Subscriber, digest};
 
 /// What the node does.
@@ -44,15 +44,7 @@ pub(in crate::operator) fn run(
     (rows, olds): (&Batch, Option<&Column>),
     places: &Places,
 ) -> Result<Emitted, Error> {
-    let (mut asked, mut parents) = (Batch::default(), Vec::new());
-    for row in 0..rows.len() {
-        for value in [rows.values.get(row), olds.and_then(|olds| olds.get(row))] {
-            if value.is_some() {
-                asked.push(rows.keys.get(row), value, rows.timestamps[row]);
-                parents.push(number(row));
-            }
-        }
-    }
+    let (asked, parents) = changed(rows, olds);
     let made = transformed(pass, node, subscribe.foreign_key, &asked, &parents, places)?;
     let place_of = |row: usize| places.row(row);
     let results = match subscribe.results {
