@@ -81,19 +81,33 @@ impl<K, V, S> Deref for Process<K, V, S> {
 impl<K: Data, V: Data> Stream<K, V> {
     /// Each row through `process`, which reads and writes `stores` and forwards rows.
     ///
+    /// - **Order**: what a row forwards, in the order of the calls, at the row's place.
+    /// - **Timestamps**: the row's, or what [`Context::forward_at`] says. **Headers**: the row's.
+    /// - **Nulls**: refused, unless the type is an `Option`; a row without a key is no exception.
+    /// - **State**: the stores, for ever: what is put and not deleted stays. A row sees what those
+    ///   before it wrote. An error takes back what its row wrote.
+    /// - **Cost**: one call a batch, and one of the host for each look at a store:
+    ///   [`Context::get_many`] looks at many keys in one.
+    ///
     /// ```
-    /// # use weir::{Context, Row, Topology};
-    /// # fn service(t: &mut Topology) {
-    /// let seen = t.store::<String, i64>("seen");
-    /// t.stream::<String, String>("clicks")
-    ///     .process("first-click", seen, |ctx: &mut Context<String, String>, click, seen| {
-    ///         if ctx.get(seen, click.key).is_none() {
-    ///             ctx.put(seen, click.key, &click.timestamp);
-    ///             ctx.forward(click.key, click.value);
-    ///         }
-    ///     })
-    ///     .to("first-clicks");
-    /// # }
+    /// use weir::{Context, Topology, testing::Driver};
+    ///
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     let seen = t.store::<String, i64>("seen");
+    ///     t.stream::<String, String>("clicks")
+    ///         .process("first-click", seen, |ctx: &mut Context<String, String>, click, seen| {
+    ///             if ctx.get(seen, click.key).is_none() {
+    ///                 ctx.put(seen, click.key, &click.timestamp);
+    ///                 ctx.forward(click.key, click.value);
+    ///             }
+    ///         })
+    ///         .to("first-clicks");
+    /// });
+    /// for page in ["/home", "/cart"] {
+    ///     driver.topic("clicks").send("ada".to_owned(), page.to_owned());
+    /// }
+    /// let first = driver.topic::<String, String>("first-clicks").read();
+    /// assert_eq!(first, [("ada".to_owned(), "/home".to_owned())]);
     /// ```
     pub fn process<K2: Data, V2: Data, S: Stores, R: Verdict>(
         &self,
@@ -159,8 +173,32 @@ impl<K: Data, V: Data> Stream<K, V> {
     /// Each row with the state of its key, in a store of this name: `update` changes the state
     /// (`None` deletes it) and forwards rows.
     ///
-    /// The state travels with the batch: cheaper than a store of [`Stream::process`], as long as it
-    /// is small.
+    /// - **Order**, **timestamps** and headers as of [`process`](Stream::process).
+    /// - **Nulls**: rows without a key are passed over; a null value is refused, unless it is an
+    ///   `Option`.
+    /// - **State**: an entry a key, with a changelog, until it is `None`. An error leaves it as it
+    ///   was.
+    /// - **Cost**: one call a batch, with which the states travel: each is read once and written
+    ///   once. Cheaper than a store of [`process`](Stream::process), as long as it is small.
+    ///
+    /// ```
+    /// use weir::{Topology, testing::Driver};
+    ///
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     t.stream::<String, i64>("readings")
+    ///         .update("last", |last: &mut Option<i64>, row, out| {
+    ///             if let Some(before) = last.replace(*row.value) {
+    ///                 out.forward(row.key, &(row.value - before));
+    ///             }
+    ///         })
+    ///         .to("steps");
+    /// });
+    /// for reading in [10_i64, 12, 11] {
+    ///     driver.topic("readings").send("meter".to_owned(), reading);
+    /// }
+    /// let steps = driver.topic::<String, i64>("steps").read();
+    /// assert_eq!(steps, [("meter".to_owned(), 2), ("meter".to_owned(), -1)]);
+    /// ```
     pub fn update<A: Data, K2: Data, V2: Data, R: Verdict>(
         &self,
         store: &str,
@@ -197,6 +235,35 @@ impl<K: Data, V: Data> Stream<K, V> {
 
 impl<K: Data, V: Data, S: Stores> Process<K, V, S> {
     /// Calls `punctuate` whenever the schedule is due, with the time that it is due at.
+    ///
+    /// - **Order**: by stream time, after the row that made it due and before the next; by the wall
+    ///   clock, between rows.
+    /// - **Timestamps**: the time that it is due at; no headers.
+    /// - **State** and **cost**: those of the stores; a call each time, in each task.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use weir::{Context, Schedule, Topology, testing::Driver};
+    ///
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     let open = t.store::<String, i64>("open");
+    ///     t.stream::<String, i64>("orders")
+    ///         .process("remind", open, |ctx: &mut Context<String, i64>, order, open| {
+    ///             ctx.put(open, order.key, order.value);
+    ///         })
+    ///         .every(Schedule::wall_clock(Duration::from_secs(60)), |ctx, _, open| {
+    ///             for (order, sum) in ctx.range(open, None, None, 100) {
+    ///                 ctx.forward(&order, &sum);
+    ///                 ctx.delete(open, &order);
+    ///             }
+    ///         })
+    ///         .to("reminders");
+    /// });
+    /// driver.topic("orders").send("order 1".to_owned(), 5_i64);
+    /// driver.advance(60_000);
+    /// let reminders = driver.topic::<String, i64>("reminders").read();
+    /// assert_eq!(reminders, [("order 1".to_owned(), 5)]);
+    /// ```
     pub fn every<R: Verdict>(
         self,
         schedule: Schedule,

@@ -29,7 +29,23 @@ impl Topology {
         }
     }
 
-    /// A topic as a stream.
+    /// A topic as a stream. A topic that is asked for twice is read once.
+    ///
+    /// - **Order**: that of each partition; a task takes of several topics the row with the lowest
+    ///   time, of those that are there.
+    /// - **Timestamps** and headers: as they are in the topic.
+    /// - **Nulls** pass, until a closure reads them whose type has none.
+    /// - No **state**; **cost**: nothing is read that no closure looks at.
+    ///
+    /// ```
+    /// use weir::{Topology, testing::Driver};
+    ///
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     t.stream::<String, i64>("in").to("out");
+    /// });
+    /// driver.topic("in").send("ada".to_owned(), 7_i64);
+    /// assert_eq!(driver.topic::<String, i64>("out").read(), [("ada".to_owned(), 7)]);
+    /// ```
     pub fn stream<K: Data, V: Data>(&mut self, topic: &str) -> Stream<K, V> {
         let mut graph = self.graph.borrow_mut();
         let (edge, codecs) = (graph.source(topic), graph.codecs(topic));
@@ -38,11 +54,29 @@ impl Topology {
     }
 
     /// A topic as a table: the latest value of each key. The store has the topic's name.
+    ///
+    /// - **Order**: each row is a change, in the order of the partition, whatever its time.
+    /// - **Timestamps** and headers: as they are in the topic.
+    /// - **Nulls**: a null value deletes the key; a row without a key is passed over.
+    /// - **State**: an entry a key; the topic, which should be compacted, is its changelog.
+    ///   **Cost**: a write a row; it is kept only if somebody looks at it.
+    ///
+    /// ```
+    /// use weir::{Topology, testing::Driver};
+    ///
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     let prices = t.table::<String, i64>("prices");
+    ///     t.stream::<String, i64>("sold").join(&prices, |n, price| n * price).to("paid");
+    /// });
+    /// driver.topic("prices").send("tea".to_owned(), 3_i64);
+    /// driver.topic("sold").send("tea".to_owned(), 2_i64);
+    /// assert_eq!(driver.topic::<String, i64>("paid").read(), [("tea".to_owned(), 6)]);
+    /// ```
     pub fn table<K: Data, V: Data>(&mut self, topic: &str) -> Table<K, V> {
         self.table_in(topic, topic)
     }
 
-    /// The same with another name for the store.
+    /// As [`Topology::table`], with another name for the store.
     pub fn table_in<K: Data, V: Data>(&mut self, topic: &str, store: &str) -> Table<K, V> {
         if !self.graph.borrow_mut().codecs::<K, V>(topic).are_plain() {
             return self.stream(topic).to_table(store);
@@ -104,6 +138,12 @@ impl Topology {
 
     /// A topic as a table that every task has the whole of. The store has the topic's name.
     /// Its keys and values are in the format of their types: no serde of its own.
+    ///
+    /// It is read beside the streams, not in order with them: the latest value of each key that
+    /// has been loaded; a null value deletes the key. **State**: an entry a key, once a host.
+    /// **Cost**: every host reads the whole topic.
+    ///
+    /// See [`Stream::join_global`].
     pub fn global_table<K: Data, V: Data>(&mut self, topic: &str) -> GlobalTable<K, V> {
         self.without_serde::<K, V>(topic, "a global table");
         let operator = Operator::GlobalTable(GlobalTableNode {

@@ -55,7 +55,7 @@ pub type WindowedCogroup<K, A> = Cogroup<K, A, Windowed<K>>;
 pub type CogroupSessions<K, A> = Cogroup<K, A, Session<K>>;
 
 impl<K: Data, V: Data> Group<K, V> {
-    /// The first of the streams of a cogroup.
+    /// The first of the streams of a cogroup. See [`Cogroup`] for its rules and an example.
     pub fn cogroup<A: Data>(&self, add: impl Fn(&mut A, &V) + 'static) -> Cogroup<K, A> {
         Cogroup {
             graph: Rc::clone(&self.stream.graph),
@@ -68,7 +68,7 @@ impl<K: Data, V: Data> Group<K, V> {
 }
 
 impl<K: Data, A: Data> Cogroup<K, A> {
-    /// One more stream.
+    /// One more stream, which may be of another type. See [`Cogroup`].
     pub fn and<V: Data>(
         mut self,
         group: &Group<K, V>,
@@ -80,24 +80,70 @@ impl<K: Data, A: Data> Cogroup<K, A> {
     }
 
     /// A state for each key, in a store of this name: `initial`, and the stream's adder for each
-    /// row.
+    /// row. See [`Cogroup`].
     pub fn aggregate(self, store: &str, initial: impl Fn() -> A + 'static) -> Table<K, A> {
         self.table(store, |adders| fold::aggregator(initial, adders))
     }
 
-    /// Apart in tumbling, hopping or sliding windows.
+    /// Apart in tumbling, hopping or sliding windows, by the rules of a
+    /// [windowed group](super::WindowedGroup), but that each stream has its own stream time.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use weir::{TimeWindows, Topology, Windowed, testing::Driver};
+    ///
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     let minute = TimeWindows::tumbling(Duration::from_secs(60));
+    ///     let sold = t.stream::<String, i64>("sold").group();
+    ///     let returned = t.stream::<String, i64>("returned").group();
+    ///     sold.cogroup(|net: &mut i64, pieces| *net += pieces)
+    ///         .and(&returned, |net, pieces| *net -= pieces)
+    ///         .windowed(minute)
+    ///         .aggregate("net", || 0)
+    ///         .to_stream()
+    ///         .to("net");
+    /// });
+    /// driver.topic("sold").at(1_000).send("tea".to_owned(), 5_i64);
+    /// driver.topic("returned").at(2_000).send("tea".to_owned(), 1_i64);
+    /// driver.topic("sold").at(61_000).send("tea".to_owned(), 7_i64);
+    /// let net = driver.topic::<Windowed<String>, i64>("net").read();
+    /// let net: Vec<_> = net.iter().map(|(window, n)| (window.start, *n)).collect();
+    /// assert_eq!(net, [(0, 5), (0, 4), (60_000, 7)]);
+    /// ```
     pub fn windowed(self, windows: impl Into<Windows>) -> WindowedCogroup<K, A> {
         self.in_window(windows.into().0)
     }
 
-    /// Apart in sessions.
+    /// Apart in sessions, by the rules of a [group in sessions](super::Sessions), but that each
+    /// stream has its own stream time.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use weir::{Session, SessionWindows, Topology, testing::Driver};
+    ///
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     let clicks = t.stream::<String, String>("clicks").group();
+    ///     let bought = t.stream::<String, i64>("bought").group();
+    ///     clicks
+    ///         .cogroup(|seen: &mut i64, _| *seen += 1)
+    ///         .and(&bought, |seen, _| *seen += 100)
+    ///         .sessions(SessionWindows::gap(Duration::from_secs(60)))
+    ///         .aggregate("visits", || 0, |first, second| first + second)
+    ///         .to_stream()
+    ///         .to("visits");
+    /// });
+    /// driver.topic("clicks").at(1_000).send("ada".to_owned(), "/tea".to_owned());
+    /// driver.topic("bought").at(2_000).send("ada".to_owned(), 5_i64);
+    /// let visits = driver.topic::<Session<String>, i64>("visits").read();
+    /// assert_eq!((visits[1].0.end, visits[1].1), (2_000, 101));
+    /// ```
     pub fn sessions(self, windows: SessionWindows) -> CogroupSessions<K, A> {
         self.in_window(windows.window())
     }
 }
 
 impl<K: Data, A: Data> WindowedCogroup<K, A> {
-    /// A state for each key and window.
+    /// A state for each key and window. See [`Cogroup::windowed`].
     pub fn aggregate(
         self,
         store: &str,
@@ -108,7 +154,8 @@ impl<K: Data, A: Data> WindowedCogroup<K, A> {
 }
 
 impl<K: Data, A: Data> CogroupSessions<K, A> {
-    /// A state for each key and session; `merge` makes one of two, the earlier one first.
+    /// A state for each key and session; `merge` makes one of two, the earlier one first. See
+    /// [`Cogroup::sessions`].
     pub fn aggregate(
         self,
         store: &str,

@@ -118,6 +118,23 @@ impl<K: Data, V: Data> Stream<K, V> {
 
     /// As [`left_join`](Stream::left_join), and waits as
     /// [`join_with_grace`](Stream::join_with_grace) does. A row without a key waits too.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use weir::{Topology, testing::Driver};
+    ///
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     let rates = t.table_with_history::<String, i64>("rates", Duration::from_secs(60));
+    ///     t.stream::<String, i64>("sales")
+    ///         .left_join_with_grace(&rates, Duration::from_millis(10), |_, rate| rate.copied())
+    ///         .to("rated");
+    /// });
+    /// for (at, sale) in [(5, 7_i64), (15, 1)] {
+    ///     driver.topic("sales").at(at).send("eur".to_owned(), sale);
+    /// }
+    /// let rated = driver.topic::<String, Option<i64>>("rated").read();
+    /// assert_eq!(rated, [("eur".to_owned(), None)]);
+    /// ```
     pub fn left_join_with_grace<V2: Data, R: Data>(
         &self,
         table: &Table<K, V2>,
@@ -180,7 +197,21 @@ impl<K: Data, V: Data> Stream<K, V> {
         self.join_global_table(table, JoinKind::Inner, key, combine)
     }
 
-    /// The same for every row, whether the table has a value for it or not.
+    /// The same for every row, whether the table has a value for it or not; a row without a value
+    /// is passed over.
+    ///
+    /// ```
+    /// # use weir::{Topology, testing::Driver};
+    /// # let ada = || "ada".to_owned();
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     let names = t.global_table::<i64, String>("names");
+    ///     t.stream::<String, i64>("in")
+    ///         .left_join_global(&names, |row| *row.value, |_, name| name.cloned())
+    ///         .to("out");
+    /// });
+    /// driver.topic("in").send(ada(), 7_i64);
+    /// assert_eq!(driver.topic::<String, Option<String>>("out").read(), [(ada(), None)]);
+    /// ```
     pub fn left_join_global<GK: Data, GV: Data, R: Data, I: Into<Option<GK>>>(
         &self,
         table: &GlobalTable<GK, GV>,
@@ -227,8 +258,9 @@ impl<K: Data, V: Data> Stream<K, V> {
 
     /// The same, and rows of this stream alone that found no partner until their window closed.
     ///
-    /// Such a row leaves with its own time when a row at stream time finds it due; at once if
-    /// it comes too late to wait, or without a key. State: also the rows that wait.
+    /// Such a row leaves with its own time when a row at stream time finds it due; at once if it
+    /// comes when its window has ended, grace or not, or without a key. State: also the rows that
+    /// wait.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -258,9 +290,25 @@ impl<K: Data, V: Data> Stream<K, V> {
 
     /// The same, and rows of either stream alone.
     ///
-    /// Of rows due at one time, those of the other stream leave first.
+    /// Of rows due at one time, those of the other stream leave first. All else as
+    /// [`Stream::left_join_stream`].
     ///
-    /// See [`Stream::left_join_stream`].
+    /// ```
+    /// # use std::time::Duration;
+    /// # use weir::{Topology, testing::Driver, JoinWindows};
+    /// # let ada = || "ada".to_owned();
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     let near = JoinWindows::within(Duration::from_secs(5));
+    ///     let other = t.stream::<String, i64>("b");
+    ///     t.stream::<String, i64>("a")
+    ///         .outer_join_stream("near", &other, near, |a, b| (a.copied(), b.copied()))
+    ///         .to("out");
+    /// });
+    /// driver.topic("b").at(1_000).send(ada(), 2_i64);
+    /// driver.topic("a").at(9_000).send(ada(), 1_i64);
+    /// let pairs = driver.topic::<String, (Option<i64>, Option<i64>)>("out").read();
+    /// assert_eq!(pairs, [(ada(), (None, Some(2)))]);
+    /// ```
     pub fn outer_join_stream<V2: Data, R: Data>(
         &self,
         name: &str,

@@ -438,6 +438,19 @@ impl<K: Data, V: Data> Stream<K, V> {
 
 impl<K: Data, V: Data> Stream<K, Option<V>> {
     /// Without tombstones.
+    ///
+    /// As [`Stream::filter`]; reads nothing.
+    ///
+    /// ```
+    /// # use weir::{Topology, testing::Driver};
+    /// # let ada = || "ada".to_owned();
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     t.stream::<String, Option<i64>>("in").some().to("out");
+    /// });
+    /// driver.topic("in").send(ada(), None::<i64>);
+    /// driver.topic("in").send(ada(), 7_i64);
+    /// assert_eq!(driver.topic::<String, i64>("out").read(), [(ada(), 7)]);
+    /// ```
     pub fn some(&self) -> Stream<K, V> {
         self.then("some", false, move |item, next| {
             if item.has_value(Option::is_some) {

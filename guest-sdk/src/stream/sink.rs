@@ -96,6 +96,17 @@ impl<K: Data, V: Data> Stream<K, V> {
     }
 
     /// The same with a number of partitions.
+    ///
+    /// ```
+    /// # use weir::{Topology, testing::Driver};
+    /// # let ada = || "ada".to_owned();
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     let numbers = t.stream::<String, i64>("in").select_key(|row| row.value % 2);
+    ///     numbers.repartition_into(2, "by-parity").group().count("counts");
+    /// });
+    /// driver.topic("in").send(ada(), 7_i64);
+    /// assert_eq!(driver.store::<i64, i64>("counts"), [(1, 1)]);
+    /// ```
     pub fn repartition_into(&self, partitions: u32, name: &str) -> Stream<K, V> {
         self.repartitioned(name, Some(partitions))
     }

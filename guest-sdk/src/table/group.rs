@@ -69,13 +69,14 @@ impl<K: Data, V: Data> Table<K, V> {
 
 impl<K: Data, V: Data> GroupedTable<K, V> {
     /// How many rows each group has, in a store of this name. A group that all rows have left has
-    /// 0. The host counts; no closure is called.
+    /// 0. The host counts; no closure is called. See [`Table::group_by`].
     pub fn count(&self, store: &str) -> Table<K, i64> {
         self.aggregated(store, None)
     }
 
     /// The first value of each group, and what `add` makes of it and each later one that enters,
-    /// and `subtract` of each that leaves.
+    /// and `subtract` of each that leaves. Rules as of [`Table::group_by`]; state: an entry a
+    /// group, with a changelog.
     ///
     /// ```
     /// use weir::{Topology, testing::Driver};
@@ -104,7 +105,7 @@ impl<K: Data, V: Data> GroupedTable<K, V> {
     }
 
     /// A state for each group: `initial`, `add` for each value that enters, and `subtract` for each
-    /// that leaves.
+    /// that leaves. Rules and state as of [`GroupedTable::reduce`].
     ///
     /// ```
     /// use weir::{Topology, testing::Driver};

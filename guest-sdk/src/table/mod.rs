@@ -99,8 +99,20 @@ impl<K: Data, V: Data> Table<K, V> {
     /// The same table, kept in a store of this name, which processors and routes can read. Only for
     /// tables that were made of others: filtered, mapped, joined.
     ///
-    /// **State**: an entry a key. Without this the host keeps nothing, and makes the value anew for
-    /// whoever reads it by key.
+    /// Rows, times and order stay as they are. **State**: an entry a key. Without this the host
+    /// keeps nothing, and makes the value anew for whoever reads it by key. **Cost**: a write a
+    /// row.
+    ///
+    /// ```
+    /// use weir::{Topology, testing::Driver};
+    ///
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     t.table::<String, i64>("stock").filter(|pieces| *pieces < 10).stored_as("low");
+    /// });
+    /// driver.topic("stock").send("tea".to_owned(), 9_i64);
+    /// driver.topic("stock").send("milk".to_owned(), 99_i64);
+    /// assert_eq!(driver.store::<String, i64>("low"), [("tea".to_owned(), 9)]);
+    /// ```
     pub fn stored_as(&self, store: &str) -> Table<K, V> {
         let mut graph = self.graph.borrow_mut();
         if !graph.name_store(self.edge, store) {
@@ -142,6 +154,18 @@ impl<K: Data, V: Data> Table<K, V> {
 
     /// As [`filter`](Table::filter), seen with its key, time and headers. Where the value before is
     /// asked for, it is with the time of the row at hand, and no headers.
+    ///
+    /// ```
+    /// use weir::{Topology, testing::Driver};
+    ///
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     let stock = t.table::<String, i64>("stock");
+    ///     stock.filter_rows(|row| row.key.starts_with("our")).to_stream().to("ours");
+    /// });
+    /// driver.topic("stock").send("our tea".to_owned(), 9_i64);
+    /// driver.topic("stock").send("tea".to_owned(), 8_i64);
+    /// assert_eq!(driver.topic::<String, i64>("ours").read(), [("our tea".to_owned(), 9)]);
+    /// ```
     pub fn filter_rows(&self, keep: impl Fn(Row<'_, K, V>) -> bool + 'static) -> Table<K, V> {
         self.mapped(
             "filter",
@@ -176,6 +200,18 @@ impl<K: Data, V: Data> Table<K, V> {
 
     /// As [`map_values`](Table::map_values), seen with its key, time and headers; for the value
     /// before as in [`filter_rows`](Table::filter_rows).
+    ///
+    /// ```
+    /// use weir::{Topology, testing::Driver};
+    ///
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     let stock = t.table::<String, i64>("stock");
+    ///     stock.map_rows(|row| (*row.value, row.timestamp)).to_stream().to("since");
+    /// });
+    /// driver.topic("stock").at(3).send("tea".to_owned(), 9_i64);
+    /// let since = driver.topic::<String, (i64, i64)>("since").read();
+    /// assert_eq!(since, [("tea".to_owned(), (9, 3))]);
+    /// ```
     pub fn map_rows<V2: Data>(&self, map: impl Fn(Row<'_, K, V>) -> V2 + 'static) -> Table<K, V2> {
         let steps = self.rows().map_rows(map);
         self.mapped("map-values", Operator::TableMapValues, &steps)
@@ -205,11 +241,25 @@ impl<K: Data, V: Data> Table<K, V> {
     }
 
     /// The changes, one a row that the table took; `None`: the key was deleted.
+    ///
+    /// Order, time and headers are the table's; no state, no cost. Old values are not told.
+    ///
+    /// ```
+    /// use weir::{Topology, testing::Driver};
+    ///
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     t.table::<String, i64>("stock").changes().to("changes");
+    /// });
+    /// driver.topic("stock").send("tea".to_owned(), 9_i64);
+    /// driver.topic("stock").send("tea".to_owned(), None::<i64>);
+    /// let changes = driver.topic::<String, Option<i64>>("changes").read();
+    /// assert_eq!(changes, [("tea".to_owned(), Some(9)), ("tea".to_owned(), None)]);
+    /// ```
     pub fn changes(&self) -> Stream<K, Option<V>> {
         Stream::of(&self.graph, self.edge)
     }
 
-    /// The changes but for deletions.
+    /// The changes but for deletions: [`changes`](Table::changes), then [`some`](Stream::some).
     pub fn to_stream(&self) -> Stream<K, V> {
         self.changes().some()
     }
