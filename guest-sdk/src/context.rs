@@ -70,7 +70,7 @@ impl<K: Data, V: Data> Context<'_, K, V> {
     }
 
     /// The highest time that the task has seen, this row's included; in a punctuation, the time
-    /// that it is due at.
+    /// that it was called with.
     pub fn stream_time(&self) -> i64 {
         self.stream_time
     }

@@ -234,11 +234,11 @@ impl<K: Data, V: Data> Stream<K, V> {
 }
 
 impl<K: Data, V: Data, S: Stores> Process<K, V, S> {
-    /// Calls `punctuate` whenever the schedule is due, with the time that it is due at.
+    /// Calls `punctuate` whenever the schedule is due, with the time of its clock.
     ///
     /// - **Order**: by stream time, after the row that made it due and before the next; by the wall
-    ///   clock, between rows.
-    /// - **Timestamps**: the time that it is due at; no headers.
+    ///   clock, between batches. A jump over several intervals is one call.
+    /// - **Timestamps**: that time, or what [`Context::forward_at`] says. No headers.
     /// - **State** and **cost**: those of the stores; a call each time, in each task.
     ///
     /// ```

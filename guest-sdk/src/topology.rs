@@ -59,7 +59,7 @@ impl Topology {
     /// - **Timestamps** and headers: as they are in the topic.
     /// - **Nulls**: a null value deletes the key; a row without a key is passed over.
     /// - **State**: an entry a key; the topic, which should be compacted, is its changelog.
-    ///   **Cost**: a write a row; it is kept only if somebody looks at it.
+    ///   **Cost**: a write a row.
     ///
     /// ```
     /// use weir::{Topology, testing::Driver};
