@@ -13,6 +13,7 @@ const ON_A_BROKER: [&str; 9] = [
     "scenarios",
     "http_api",
     "bad_input",
+    "serdes",
     "swap",
     "members",
     "internal_topics",
