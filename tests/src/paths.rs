@@ -17,6 +17,13 @@ pub fn target() -> PathBuf {
         .to_owned()
 }
 
+/// The package of tests in the checkout that is tested.
+pub fn package() -> PathBuf {
+    // As cargo says when it runs: what it has compiled may come from another checkout.
+    let package = env::var_os("CARGO_MANIFEST_DIR");
+    package.map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from)
+}
+
 /// The daemon's executable. Panics if it was not built.
 #[track_caller]
 pub fn weir() -> PathBuf {
