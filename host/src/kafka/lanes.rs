@@ -4,6 +4,7 @@
 //! and its fetcher rests, so that holding a partition back throws nothing away, and whatever goes
 //! wrong is known to belong to one partition.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -21,6 +22,9 @@ use weir_core::task::Position;
 
 use super::context::{Context, Wake};
 use super::error::Error;
+
+/// How long the leaders of a topic are asked for before it is read.
+const METADATA: Duration = Duration::from_millis(500);
 
 const STARTING: &str = "starting to read";
 
@@ -171,6 +175,12 @@ impl Lanes {
             return Ok(());
         }
         let added = std::mem::take(&mut self.added);
+        // librdkafka learns of topics one by one, and would begin with the first.
+        let elements = added.elements();
+        let topics: BTreeSet<&str> = elements.iter().map(|element| element.topic()).collect();
+        for topic in topics {
+            let _known_later = self.consumer.fetch_metadata(Some(topic), METADATA);
+        }
         self.consumer
             .incremental_assign(&added)
             .map_err(|error| Error::of(STARTING, &error))

@@ -150,9 +150,11 @@ impl Settings {
         ])
     }
 
-    /// Reads a group's partitions, which are assigned by hand, as rows come.
+    /// Reads a group's partitions, which are assigned by hand, as rows come. Partitions that are
+    /// added wait until the request for those before is answered: not half a second, as it would
+    /// be by default.
     pub(super) fn consumer(&self, group: &str) -> ClientConfig {
-        self.by_hand(group, false, "500")
+        self.by_hand(group, false, "100")
     }
 
     /// Reads partitions to their end. That it is reached is known by an answer without rows, which
