@@ -6,7 +6,7 @@
 use crate::bindings::weir::service::records::{Batch, Column, Folded, Rejection, Steps};
 use crate::columns::{BatchRows, Rows};
 use crate::format::{self, Data};
-use crate::function::Reject;
+use crate::function::{Fold, Reject};
 
 const ADD: u8 = 0;
 const SUBTRACT: u8 = 1;
@@ -28,11 +28,11 @@ pub(crate) fn adder<V: Data, A: 'static>(add: impl Fn(&mut A, &V) + 'static) -> 
 pub(crate) fn aggregator<A: Data>(
     initial: impl Fn() -> A + 'static,
     adders: Vec<Adder<A>>,
-) -> impl Fn(&Batch, &Steps, &Column) -> Folded {
-    move |input, steps, states| {
+) -> Box<Fold> {
+    Box::new(move |input, steps, states| {
         let add = |state, from, value: Option<&[u8]>| add_to(&adders, &initial, state, from, value);
         run(input, steps, states, (add, None), None)
-    }
+    })
 }
 
 /// A fold of a grouped table: values enter states and leave them again.
@@ -40,8 +40,8 @@ pub(crate) fn table_aggregator<V: Data, A: Data>(
     initial: impl Fn() -> A + 'static,
     add: impl Fn(&mut A, &V) + 'static,
     subtract: impl Fn(&mut A, &V) + 'static,
-) -> impl Fn(&Batch, &Steps, &Column) -> Folded {
-    move |input, steps, states| {
+) -> Box<Fold> {
+    Box::new(move |input, steps, states| {
         let add = |state: Option<A>, _, value: Option<&[u8]>| {
             let mut state = state.unwrap_or_else(&initial);
             add(&mut state, &format::decode_value(value)?);
@@ -52,15 +52,15 @@ pub(crate) fn table_aggregator<V: Data, A: Data>(
             Ok(state)
         };
         run(input, steps, states, (add, Some(&subtract)), None)
-    }
+    })
 }
 
 /// A fold of a grouped table's values alone.
 pub(crate) fn table_reducer<V: Data>(
     add: impl Fn(V, &V) -> V + 'static,
     subtract: impl Fn(V, &V) -> V + 'static,
-) -> impl Fn(&Batch, &Steps, &Column) -> Folded {
-    move |input, steps, states| {
+) -> Box<Fold> {
+    Box::new(move |input, steps, states| {
         let add = |state, _, value: Option<&[u8]>| {
             let value = format::decode_value(value)?;
             Ok(match state {
@@ -72,7 +72,7 @@ pub(crate) fn table_reducer<V: Data>(
             Ok(subtract(state, &format::decode_value(value)?))
         };
         run(input, steps, states, (add, Some(&subtract)), None)
-    }
+    })
 }
 
 /// A fold whose states may be merged.
@@ -80,26 +80,24 @@ pub(crate) fn sessions<A: Data>(
     initial: impl Fn() -> A + 'static,
     adders: Vec<Adder<A>>,
     merge: impl Fn(A, A) -> A + 'static,
-) -> impl Fn(&Batch, &Steps, &Column) -> Folded {
-    move |input, steps, states| {
+) -> Box<Fold> {
+    Box::new(move |input, steps, states| {
         let add = |state, from, value: Option<&[u8]>| add_to(&adders, &initial, state, from, value);
         let merge = |left: Option<A>, right| merge(left.unwrap_or_else(&initial), right);
         run(input, steps, states, (add, None), Some(&merge))
-    }
+    })
 }
 
 /// A fold of values alone, which also merges them.
-pub(crate) fn reducer<V: Data>(
-    reduce: impl Fn(V, &V) -> V + 'static,
-) -> impl Fn(&Batch, &Steps, &Column) -> Folded {
-    move |input, steps, states| {
+pub(crate) fn reducer<V: Data>(reduce: impl Fn(V, &V) -> V + 'static) -> Box<Fold> {
+    Box::new(move |input, steps, states| {
         let reduced = |state, later| match state {
             None => later,
             Some(state) => reduce(state, &later),
         };
         let add = |state, _, value: Option<&[u8]>| Ok(reduced(state, format::decode_value(value)?));
         run(input, steps, states, (add, None), Some(&reduced))
-    }
+    })
 }
 
 fn add_to<A>(

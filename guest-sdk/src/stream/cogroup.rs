@@ -1,15 +1,18 @@
 //! Cogroups: several streams of one key in one aggregate, each with an adder of its own.
 
-use super::keyed::{Aggregated, Group};
+use std::marker::PhantomData;
+use std::rc::Rc;
+
+use super::keyed::{Group, aggregated};
 use super::{SessionWindows, Windows};
 use crate::bindings::weir::service::topology::{Edge, Emit, Window};
 use crate::fold::{self, Adder};
 use crate::format::{Data, Session, Windowed};
-use crate::function::Function;
+use crate::function::Fold;
 use crate::graph::Shared;
 use crate::table::Table;
 
-/// Streams that go into one state of type `A` for each key.
+/// Streams that go into one state of type `A` for each key; `R` is the key of the results.
 ///
 /// - **Order**: one update a row, in the order of the rows of all streams.
 /// - **Timestamps**: the higher of the state's and the row's; in windows and sessions as without a
@@ -37,33 +40,29 @@ use crate::table::Table;
 /// let balances = driver.topic::<String, i64>("balances").read();
 /// assert_eq!(balances, [("ada".to_owned(), 50), ("ada".to_owned(), 30)]);
 /// ```
-pub struct Cogroup<K, A> {
+pub struct Cogroup<K, A, R = K> {
     graph: Shared,
     inputs: Vec<Edge>,
     adders: Vec<Adder<A>>,
-    key: std::marker::PhantomData<fn(K)>,
+    window: Option<Window>,
+    keys: PhantomData<fn(K, R)>,
 }
 
 /// The same, in tumbling, hopping or sliding windows.
-pub struct WindowedCogroup<K, A> {
-    cogroup: Cogroup<K, A>,
-    window: Window,
-}
+pub type WindowedCogroup<K, A> = Cogroup<K, A, Windowed<K>>;
 
 /// The same, in sessions.
-pub struct CogroupSessions<K, A> {
-    cogroup: Cogroup<K, A>,
-    window: Window,
-}
+pub type CogroupSessions<K, A> = Cogroup<K, A, Session<K>>;
 
 impl<K: Data, V: Data> Group<K, V> {
     /// The first of the streams of a cogroup.
     pub fn cogroup<A: Data>(&self, add: impl Fn(&mut A, &V) + 'static) -> Cogroup<K, A> {
         Cogroup {
-            graph: self.stream.graph.clone(),
+            graph: Rc::clone(&self.stream.graph),
             inputs: vec![self.stream.edge()],
             adders: vec![fold::adder(add)],
-            key: std::marker::PhantomData,
+            window: None,
+            keys: PhantomData,
         }
     }
 }
@@ -83,26 +82,17 @@ impl<K: Data, A: Data> Cogroup<K, A> {
     /// A state for each key, in a store of this name: `initial`, and the stream's adder for each
     /// row.
     pub fn aggregate(self, store: &str, initial: impl Fn() -> A + 'static) -> Table<K, A> {
-        let function = fold::aggregator(initial, self.adders);
-        aggregated(&self.graph, self.inputs, None, Box::new(function), store)
+        self.table(store, |adders| fold::aggregator(initial, adders))
     }
 
     /// Apart in tumbling, hopping or sliding windows.
     pub fn windowed(self, windows: impl Into<Windows>) -> WindowedCogroup<K, A> {
-        let window = windows.into().0;
-        WindowedCogroup {
-            cogroup: self,
-            window,
-        }
+        self.in_window(windows.into().0)
     }
 
     /// Apart in sessions.
     pub fn sessions(self, windows: SessionWindows) -> CogroupSessions<K, A> {
-        let window = windows.window();
-        CogroupSessions {
-            cogroup: self,
-            window,
-        }
+        self.in_window(windows.window())
     }
 }
 
@@ -113,14 +103,7 @@ impl<K: Data, A: Data> WindowedCogroup<K, A> {
         store: &str,
         initial: impl Fn() -> A + 'static,
     ) -> Table<Windowed<K>, A> {
-        let Cogroup {
-            graph,
-            inputs,
-            adders,
-            ..
-        } = self.cogroup;
-        let function = Box::new(fold::aggregator(initial, adders));
-        aggregated(&graph, inputs, Some(self.window), function, store)
+        self.table(store, |adders| fold::aggregator(initial, adders))
     }
 }
 
@@ -132,29 +115,24 @@ impl<K: Data, A: Data> CogroupSessions<K, A> {
         initial: impl Fn() -> A + 'static,
         merge: impl Fn(A, A) -> A + 'static,
     ) -> Table<Session<K>, A> {
-        let Cogroup {
-            graph,
-            inputs,
-            adders,
-            ..
-        } = self.cogroup;
-        let function = Box::new(fold::sessions(initial, adders, merge));
-        aggregated(&graph, inputs, Some(self.window), function, store)
+        self.table(store, |adders| fold::sessions(initial, adders, merge))
     }
 }
 
-fn aggregated<K: Data, A: Data>(
-    graph: &Shared,
-    inputs: Vec<Edge>,
-    window: Option<Window>,
-    function: Box<crate::function::Fold>,
-    store: &str,
-) -> Table<K, A> {
-    let aggregated = Aggregated {
-        graph,
-        inputs,
-        window,
-        emit: Emit::OnUpdate,
-    };
-    aggregated.table(store, Some(Function::Fold(function)))
+impl<K, A: Data, R: Data> Cogroup<K, A, R> {
+    fn in_window<R2>(self, window: Window) -> Cogroup<K, A, R2> {
+        Cogroup {
+            graph: self.graph,
+            inputs: self.inputs,
+            adders: self.adders,
+            window: Some(window),
+            keys: PhantomData,
+        }
+    }
+
+    fn table(self, store: &str, fold: impl FnOnce(Vec<Adder<A>>) -> Box<Fold>) -> Table<R, A> {
+        let fold = fold(self.adders);
+        let windows = (self.window, Emit::OnUpdate);
+        aggregated(&self.graph, self.inputs, windows, store, Some(fold))
+    }
 }

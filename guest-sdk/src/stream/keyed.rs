@@ -1,21 +1,37 @@
 //! Groups: count, reduce and aggregate, plain and in windows.
 //!
-//! The host plans which state each row makes of which; the aggregator runs here over a whole batch
-//! of such steps, and states stay in memory between them.
+//! One [`Group`] for all of them, whose third type is the key of its results. The host plans which
+//! state each row makes of which; the aggregator runs here over a whole batch of such steps, and
+//! states stay in memory between them.
+
+use std::marker::PhantomData;
 
 use super::{SessionWindows, Stream, Windows};
-use crate::bindings::weir::service::topology::{
-    Aggregate, Aggregator, Edge, Emit, Operator, Window,
-};
+use crate::bindings::weir::service::topology::{Aggregate, Edge, Emit, Operator, Window};
 use crate::fold;
 use crate::format::{Data, Session, Windowed};
-use crate::function::Function;
+use crate::function::Fold;
 use crate::graph::Shared;
 use crate::table::Table;
 
-/// A stream whose rows are taken together by their key.
-pub struct Group<K, V> {
+/// A stream whose rows are taken together by their key; `R` is the key of the results.
+///
+/// Without windows, `R` is the key itself:
+///
+/// - **Order**: each row makes a result, in the order of rows.
+/// - **Timestamps**: the highest of the key's rows. **Headers**: the row's.
+/// - **Nulls**: rows without a key or a value are passed over. A state that becomes null deletes
+///   the key, is sent as a tombstone, and the next row begins anew.
+/// - **State**: an entry a key, with a changelog, for ever.
+/// - **Cost**: one call of the component a batch; each state is read once and written once a
+///   batch, and its result is sent for each row.
+///
+/// In [windows](WindowedGroup) and [sessions](Sessions) some of it differs.
+pub struct Group<K, V, R = K> {
     pub(super) stream: Stream<K, V>,
+    window: Option<Window>,
+    emit: Emit,
+    results: PhantomData<fn(R)>,
 }
 
 /// The same, in tumbling, hopping or sliding windows.
@@ -32,11 +48,7 @@ pub struct Group<K, V> {
 ///   grace) behind the latest, then deleted by whole segments.
 /// - **Cost**: a look-up and a step of the aggregator for each window of a row: 1 if they tumble,
 ///   `size / advance` if they hop, one for each other row of the key that is near if they slide.
-pub struct WindowedGroup<K, V> {
-    stream: Stream<K, V>,
-    window: Window,
-    emit: Emit,
-}
+pub type WindowedGroup<K, V> = Group<K, V, Windowed<K>>;
 
 /// The same, in sessions.
 ///
@@ -50,11 +62,7 @@ pub struct WindowedGroup<K, V> {
 /// - **State**: a row for each key and session, kept for gap and grace after its end.
 /// - **Cost**: a range read and a step of the aggregator for each row, one of `merge` for each
 ///   session that it joins.
-pub struct Sessions<K, V> {
-    stream: Stream<K, V>,
-    window: Window,
-    emit: Emit,
-}
+pub type Sessions<K, V> = Group<K, V, Session<K>>;
 
 impl<K: Data, V: Data> Stream<K, V> {
     /// Rows together by their key.
@@ -72,8 +80,12 @@ impl<K: Data, V: Data> Stream<K, V> {
     /// assert_eq!(driver.store::<String, i64>("counts"), [(ada(), 1)]);
     /// ```
     pub fn group(&self) -> Group<K, V> {
-        let stream = self.clone();
-        Group { stream }
+        Group {
+            stream: self.clone(),
+            window: None,
+            emit: Emit::OnUpdate,
+            results: PhantomData,
+        }
     }
 
     /// Rows together by another key; repartitioned through the topic
@@ -95,56 +107,13 @@ impl<K: Data, V: Data> Stream<K, V> {
     }
 }
 
-/// What the aggregates of streams have in common.
-pub(super) struct Aggregated<'a> {
-    pub(super) graph: &'a Shared,
-    pub(super) inputs: Vec<Edge>,
-    pub(super) window: Option<Window>,
-    pub(super) emit: Emit,
-}
-
-impl Aggregated<'_> {
-    /// The node, and the table that it makes.
-    pub(super) fn table<K: Data, A: Data>(
-        self,
-        store: &str,
-        function: Option<Function>,
-    ) -> Table<K, A> {
-        let mut graph = self.graph.borrow_mut();
-        let aggregator = match function {
-            None => Aggregator::Count,
-            Some(function) => Aggregator::Function(graph.function(function)),
-        };
-        let aggregate = Operator::Aggregate(Aggregate {
-            aggregator,
-            store: store.to_owned(),
-            window: self.window,
-            emit: self.emit,
-            skip_null_values: matches!(self.window, None | Some(Window::Sliding(_))),
-        });
-        let edge = graph.node(store, self.inputs, aggregate);
-        drop(graph);
-        Table::of(self.graph, edge, store)
-    }
-}
-
-impl<K: Data, V: Data> Group<K, V> {
-    fn aggregated<A: Data>(&self, store: &str, function: Option<Function>) -> Table<K, A> {
-        let plain = Aggregated {
-            graph: &self.stream.graph,
-            inputs: vec![self.stream.edge()],
-            window: None,
-            emit: Emit::OnUpdate,
-        };
-        plain.table(store, function)
-    }
-
-    /// How many rows each key had, in a store of this name. The host counts; no closure is called.
+impl<K: Data, V: Data, R: Data> Group<K, V, R> {
+    /// How many rows each key had, in a store of this name; in windows and sessions, in each of
+    /// them.
     ///
-    /// Every row makes a result, in the order of rows; its time is the highest of the key's
-    /// rows, its headers are the row's. Rows without a key or a value are passed over. State: a
-    /// number a key, with a changelog, for ever. Cost: a read and a write of it a key and
-    /// batch.
+    /// As the [group](Group), the [windows](WindowedGroup) or the [sessions](Sessions) say. The
+    /// host counts, and calls nothing: it costs less than the other two. What has no key is not
+    /// counted; a null value only is in tumbling and hopping windows and in sessions.
     ///
     /// ```
     /// # use weir::{Topology, testing::Driver};
@@ -158,15 +127,15 @@ impl<K: Data, V: Data> Group<K, V> {
     /// let counts: Vec<_> = counts.iter().map(|row| (row.value, row.timestamp)).collect();
     /// assert_eq!(counts, [(1, 9), (2, 9)]);
     /// ```
-    pub fn count(&self, store: &str) -> Table<K, i64> {
-        self.aggregated(store, None)
+    pub fn count(&self, store: &str) -> Table<R, i64> {
+        self.table(store, None)
     }
 
-    /// The first value of each key, and what `reduce` makes of it and each later one.
+    /// The first value of each key, and what `reduce` makes of it and each later one; in windows
+    /// and sessions, in each of them. Of two sessions that become one, the earlier one's value
+    /// comes first.
     ///
-    /// Order, times, nulls and state as [`Group::count`]; a result that is null deletes the
-    /// key, and the next row begins anew. Cost: one call a batch; each state is read once and
-    /// written after each row.
+    /// As the [group](Group), the [windows](WindowedGroup) or the [sessions](Sessions) say.
     ///
     /// ```
     /// # use weir::{Topology, testing::Driver};
@@ -179,15 +148,46 @@ impl<K: Data, V: Data> Group<K, V> {
     /// }
     /// assert_eq!(driver.store::<String, i64>("highest"), [(ada(), 7)]);
     /// ```
-    pub fn reduce(&self, store: &str, reduce: impl Fn(V, &V) -> V + 'static) -> Table<K, V> {
-        let function = Function::Fold(Box::new(fold::reducer(reduce)));
-        self.aggregated(store, Some(function))
+    pub fn reduce(&self, store: &str, reduce: impl Fn(V, &V) -> V + 'static) -> Table<R, V> {
+        self.table(store, Some(fold::reducer(reduce)))
     }
 
+    fn in_window<R2>(&self, window: Window) -> Group<K, V, R2> {
+        Group {
+            stream: self.stream.clone(),
+            window: Some(window),
+            emit: Emit::OnUpdate,
+            results: PhantomData,
+        }
+    }
+
+    fn on_window_close(self) -> Group<K, V, R> {
+        let emit = Emit::OnWindowClose;
+        Group { emit, ..self }
+    }
+
+    fn table<A: Data>(&self, store: &str, fold: Option<Box<Fold>>) -> Table<R, A> {
+        let Group {
+            stream,
+            window,
+            emit,
+            ..
+        } = self;
+        aggregated(
+            &stream.graph,
+            vec![stream.edge()],
+            (*window, *emit),
+            store,
+            fold,
+        )
+    }
+}
+
+impl<K: Data, V: Data> Group<K, V> {
     /// A state for each key: `initial`, and `add` for each row.
     ///
-    /// As [`Group::reduce`]. Each result is the whole state: keep it small; a ledger or a list
-    /// is a store of its own ([`Stream::process`]).
+    /// As the [group](Group) says. Each result is the whole state: keep it small; a ledger or a
+    /// list is a store of its own ([`Stream::process`]).
     ///
     /// ```
     /// # use weir::{Topology, testing::Driver};
@@ -206,8 +206,10 @@ impl<K: Data, V: Data> Group<K, V> {
         initial: impl Fn() -> A + 'static,
         add: impl Fn(&mut A, &V) + 'static,
     ) -> Table<K, A> {
-        let fold = fold::aggregator(initial, vec![fold::adder(add)]);
-        self.aggregated(store, Some(Function::Fold(Box::new(fold))))
+        self.table(
+            store,
+            Some(fold::aggregator(initial, vec![fold::adder(add)])),
+        )
     }
 
     /// Apart in windows: [`TimeWindows`](super::TimeWindows), tumbling or hopping, or
@@ -238,11 +240,7 @@ impl<K: Data, V: Data> Group<K, V> {
     /// assert_eq!((window.start, *count, bursts.len()), (5_000, 3, 1));
     /// ```
     pub fn windowed(&self, windows: impl Into<Windows>) -> WindowedGroup<K, V> {
-        WindowedGroup {
-            stream: self.stream.clone(),
-            window: windows.into().0,
-            emit: Emit::OnUpdate,
-        }
+        self.in_window(windows.into().0)
     }
 
     /// Apart in sessions.
@@ -270,29 +268,11 @@ impl<K: Data, V: Data> Group<K, V> {
     /// assert_eq!(seen, [(0, Some(1)), (0, None), (50_000, Some(2))]);
     /// ```
     pub fn sessions(&self, windows: SessionWindows) -> Sessions<K, V> {
-        Sessions {
-            stream: self.stream.clone(),
-            window: windows.window(),
-            emit: Emit::OnUpdate,
-        }
+        self.in_window(windows.window())
     }
 }
 
 impl<K: Data, V: Data> WindowedGroup<K, V> {
-    fn aggregated<A: Data>(
-        &self,
-        store: &str,
-        function: Option<Function>,
-    ) -> Table<Windowed<K>, A> {
-        let windowed = Aggregated {
-            graph: &self.stream.graph,
-            inputs: vec![self.stream.edge()],
-            window: Some(self.window),
-            emit: self.emit,
-        };
-        windowed.table(store, function)
-    }
-
     /// Nothing is sent before a window closes; then its result is, once, and none is ever lost.
     ///
     /// - **Order**: by start, then key bytes.
@@ -323,99 +303,100 @@ impl<K: Data, V: Data> WindowedGroup<K, V> {
     /// assert_eq!((minutes.len(), minutes[0].1), (1, 3));
     /// ```
     pub fn emit_on_window_close(self) -> WindowedGroup<K, V> {
-        let emit = Emit::OnWindowClose;
-        WindowedGroup { emit, ..self }
+        self.on_window_close()
     }
 
-    /// How many rows each key had in each window. The host counts; no closure is called.
+    /// A state for each key and window, in a store of this name: `initial`, and `add` for each row.
     ///
-    /// As [`Group::count`], a result for each window of the row; but in tumbling and hopping
-    /// windows, a row with a null value counts. State: a number a key and window, gone when the window has
-    /// closed.
+    /// As the [windows](WindowedGroup) say.
     ///
-    /// See [`Group::windowed`].
-    pub fn count(&self, store: &str) -> Table<Windowed<K>, i64> {
-        self.aggregated(store, None)
-    }
-
-    /// The first value of each key and window, and what `reduce` makes of it and each later one.
+    /// ```
+    /// use std::time::Duration;
+    /// use weir::{TimeWindows, Topology, Windowed, testing::Driver};
     ///
-    /// As [`Group::reduce`] in each window of the row, the earliest first.
-    ///
-    /// See [`Group::windowed`].
-    pub fn reduce(
-        &self,
-        store: &str,
-        reduce: impl Fn(V, &V) -> V + 'static,
-    ) -> Table<Windowed<K>, V> {
-        let function = Function::Fold(Box::new(fold::reducer(reduce)));
-        self.aggregated(store, Some(function))
-    }
-
-    /// A state for each key and window.
-    ///
-    /// As [`Group::aggregate`] in each window of the row, the earliest first; a null value is
-    /// refused, unless it is an `Option`.
-    ///
-    /// See [`Group::windowed`].
+    /// let hour = Duration::from_secs(3600);
+    /// let mut driver = Driver::new(move |t: &mut Topology| {
+    ///     t.stream::<String, i64>("sales")
+    ///         .group()
+    ///         .windowed(TimeWindows::hopping(hour, hour / 2).grace(hour / 4))
+    ///         .aggregate("per-hour", || 0_i64, |sum, pieces| *sum += pieces)
+    ///         .to_stream()
+    ///         .to("per-hour");
+    /// });
+    /// driver.topic("sales").at(10).send("tea".to_owned(), 2_i64);
+    /// driver.topic("sales").at(1_800_000).send("tea".to_owned(), 3_i64);
+    /// let sums = driver.topic::<Windowed<String>, i64>("per-hour").read();
+    /// let sums: Vec<_> = sums.iter().map(|(window, sum)| (window.start, *sum)).collect();
+    /// assert_eq!(sums, [(0, 2), (0, 5), (1_800_000, 3)]);
+    /// ```
     pub fn aggregate<A: Data>(
         &self,
         store: &str,
         initial: impl Fn() -> A + 'static,
         add: impl Fn(&mut A, &V) + 'static,
     ) -> Table<Windowed<K>, A> {
-        let fold = fold::aggregator(initial, vec![fold::adder(add)]);
-        self.aggregated(store, Some(Function::Fold(Box::new(fold))))
+        self.table(
+            store,
+            Some(fold::aggregator(initial, vec![fold::adder(add)])),
+        )
     }
 }
 
 impl<K: Data, V: Data> Sessions<K, V> {
-    fn aggregated<A: Data>(&self, store: &str, function: Option<Function>) -> Table<Session<K>, A> {
-        let windowed = Aggregated {
-            graph: &self.stream.graph,
-            inputs: vec![self.stream.edge()],
-            window: Some(self.window),
-            emit: self.emit,
-        };
-        windowed.table(store, function)
-    }
-
     /// Nothing is sent before a session closes, a gap and the grace after its end; then its result
     /// is, once, by end, start and key bytes, with the timestamp of its end and the headers of the
-    /// row whose time closed it. See [`WindowedGroup::emit_on_window_close`].
+    /// row whose time closed it. No tombstones. See [`WindowedGroup::emit_on_window_close`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use weir::{Session, SessionWindows, Topology, testing::Driver};
+    ///
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     t.stream::<String, i64>("clicks")
+    ///         .group()
+    ///         .sessions(SessionWindows::gap(Duration::from_secs(60)))
+    ///         .emit_on_window_close()
+    ///         .count("visits")
+    ///         .to_stream()
+    ///         .to("visits");
+    /// });
+    /// for second in [0, 50, 200] {
+    ///     driver.topic("clicks").at(second * 1000).send("ada".to_owned(), 1_i64);
+    /// }
+    /// let visits = driver.topic::<Session<String>, i64>("visits").read();
+    /// assert_eq!((visits.len(), visits[0].0.end, visits[0].1), (1, 50_000, 2));
+    /// ```
     pub fn emit_on_window_close(self) -> Sessions<K, V> {
-        let emit = Emit::OnWindowClose;
-        Sessions { emit, ..self }
+        self.on_window_close()
     }
 
-    /// How many rows each key had in each session. The host counts; no closure is called.
+    /// A state for each key and session, in a store of this name: `initial`, and `add` for each
+    /// row. `merge` makes one of two, the earlier one first, when a row closes the gap between
+    /// them.
     ///
-    /// A row that changes a session's bounds makes a tombstone of each old one (its time: the
-    /// session's end), then the new one, whose time is its end. Rows with a null value count.
-    /// State: a number a session, gone when it has closed.
+    /// As the [sessions](Sessions) say.
     ///
-    /// See [`Group::sessions`].
-    pub fn count(&self, store: &str) -> Table<Session<K>, i64> {
-        self.aggregated(store, None)
-    }
-
-    /// The first value of each key and session, and what `reduce` makes of it and each later one;
-    /// of two sessions that become one, the earlier one's comes first.
-    pub fn reduce(
-        &self,
-        store: &str,
-        reduce: impl Fn(V, &V) -> V + 'static,
-    ) -> Table<Session<K>, V> {
-        let function = Function::Fold(Box::new(fold::reducer(reduce)));
-        self.aggregated(store, Some(function))
-    }
-
-    /// A state for each key and session. `merge` makes one of two, the earlier one first, when a
-    /// row closes the gap between them.
+    /// ```
+    /// use std::time::Duration;
+    /// use weir::{Session, SessionWindows, Topology, testing::Driver};
     ///
-    /// Results as [`Sessions::count`]; a null value is refused, unless it is an `Option`.
-    ///
-    /// See [`Group::sessions`].
+    /// let mut driver = Driver::new(|t: &mut Topology| {
+    ///     let minute = Duration::from_secs(60);
+    ///     let visits = SessionWindows::gap(minute).grace(minute);
+    ///     t.stream::<String, i64>("spent")
+    ///         .group()
+    ///         .sessions(visits)
+    ///         .aggregate("visits", || 0_i64, |sum, n| *sum += n, |first, second| first + second)
+    ///         .to_stream()
+    ///         .to("visits");
+    /// });
+    /// for second in [0, 100, 50] {
+    ///     driver.topic("spent").at(second * 1000).send("ada".to_owned(), 5_i64);
+    /// }
+    /// let visits = driver.topic::<Session<String>, i64>("visits").read();
+    /// let visits: Vec<_> = visits.iter().map(|(key, sum)| (key.end, *sum)).collect();
+    /// assert_eq!(visits, [(0, 5), (100_000, 5), (100_000, 15)]);
+    /// ```
     pub fn aggregate<A: Data>(
         &self,
         store: &str,
@@ -423,7 +404,28 @@ impl<K: Data, V: Data> Sessions<K, V> {
         add: impl Fn(&mut A, &V) + 'static,
         merge: impl Fn(A, A) -> A + 'static,
     ) -> Table<Session<K>, A> {
-        let fold = fold::sessions(initial, vec![fold::adder(add)], merge);
-        self.aggregated(store, Some(Function::Fold(Box::new(fold))))
+        self.table(
+            store,
+            Some(fold::sessions(initial, vec![fold::adder(add)], merge)),
+        )
     }
+}
+
+/// The aggregate of streams, and the table that it makes; `fold`: none, the host counts.
+pub(super) fn aggregated<R: Data, A: Data>(
+    graph: &Shared,
+    inputs: Vec<Edge>,
+    (window, emit): (Option<Window>, Emit),
+    store: &str,
+    fold: Option<Box<Fold>>,
+) -> Table<R, A> {
+    Table::aggregated(graph, inputs, store, fold, |aggregator, store| {
+        Operator::Aggregate(Aggregate {
+            aggregator,
+            store,
+            window,
+            emit,
+            skip_null_values: matches!(window, None | Some(Window::Sliding(_))),
+        })
+    })
 }

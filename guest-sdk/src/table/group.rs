@@ -4,12 +4,10 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use super::Table;
-use crate::bindings::weir::service::topology::{
-    Aggregator, Edge, Operator, TableAggregate, TableGroupBy,
-};
+use crate::bindings::weir::service::topology::{Edge, Operator, TableAggregate, TableGroupBy};
 use crate::fold;
 use crate::format::Data;
-use crate::function::Function;
+use crate::function::Fold;
 use crate::graph::Shared;
 use crate::row::Row;
 
@@ -102,8 +100,7 @@ impl<K: Data, V: Data> GroupedTable<K, V> {
         add: impl Fn(V, &V) -> V + 'static,
         subtract: impl Fn(V, &V) -> V + 'static,
     ) -> Table<K, V> {
-        let function = Function::Fold(Box::new(fold::table_reducer(add, subtract)));
-        self.aggregated(store, Some(function))
+        self.aggregated(store, Some(fold::table_reducer(add, subtract)))
     }
 
     /// A state for each group: `initial`, `add` for each value that enters, and `subtract` for each
@@ -139,22 +136,16 @@ impl<K: Data, V: Data> GroupedTable<K, V> {
         add: impl Fn(&mut A, &V) + 'static,
         subtract: impl Fn(&mut A, &V) + 'static,
     ) -> Table<K, A> {
-        let fold = fold::table_aggregator(initial, add, subtract);
-        self.aggregated(store, Some(Function::Fold(Box::new(fold))))
+        self.aggregated(store, Some(fold::table_aggregator(initial, add, subtract)))
     }
 
-    fn aggregated<A: Data>(&self, store: &str, function: Option<Function>) -> Table<K, A> {
-        let mut graph = self.graph.borrow_mut();
-        let aggregator = match function {
-            None => Aggregator::Count,
-            Some(function) => Aggregator::Function(graph.function(function)),
-        };
-        let aggregate = Operator::TableAggregate(TableAggregate {
-            aggregator,
-            store: store.to_owned(),
-        });
-        let edge = graph.node(store, vec![self.edge], aggregate);
-        drop(graph);
-        Table::of(&self.graph, edge, store)
+    fn aggregated<A: Data>(&self, store: &str, fold: Option<Box<Fold>>) -> Table<K, A> {
+        Table::aggregated(
+            &self.graph,
+            vec![self.edge],
+            store,
+            fold,
+            |aggregator, store| Operator::TableAggregate(TableAggregate { aggregator, store }),
+        )
     }
 }

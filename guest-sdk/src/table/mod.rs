@@ -10,8 +10,9 @@ mod join;
 use std::marker::PhantomData;
 use std::rc::Rc;
 
-use crate::bindings::weir::service::topology::{Edge, Operator, TableMap};
+use crate::bindings::weir::service::topology::{Aggregator, Edge, Operator, TableMap};
 use crate::format::Data;
+use crate::function::{Fold, Function};
 use crate::graph::Shared;
 use crate::row::Row;
 use crate::state::Store;
@@ -44,6 +45,24 @@ impl<K: Data, V: Data> Table<K, V> {
             edge,
             store: Some(Store::new(graph.borrow_mut().store_handle(store))),
         }
+    }
+
+    /// What an aggregate of this store makes; `fold`: none, the host counts.
+    pub(crate) fn aggregated(
+        graph: &Shared,
+        inputs: Vec<Edge>,
+        store: &str,
+        fold: Option<Box<Fold>>,
+        operator: impl FnOnce(Aggregator, String) -> Operator,
+    ) -> Table<K, V> {
+        let mut building = graph.borrow_mut();
+        let aggregator = match fold {
+            None => Aggregator::Count,
+            Some(fold) => Aggregator::Function(building.function(Function::Fold(fold))),
+        };
+        let edge = building.node(store, inputs, operator(aggregator, store.to_owned()));
+        drop(building);
+        Table::of(graph, edge, store)
     }
 
     /// A table without a store of its own name.
