@@ -1,0 +1,84 @@
+//! The scenarios: what is measured, and between whom.
+
+use crate::contender::Contender::{self, Loop, Streams, StreamsTuned, Weir};
+use crate::drain::{self, Workload};
+use crate::ground::{Ground, Input};
+use crate::outcome::Outcome;
+
+/// One line of work, done by several contenders.
+pub(crate) struct Scenario {
+    /// As it is typed, and called in the results.
+    pub(crate) name: &'static str,
+    /// For `--help`.
+    pub(crate) what: &'static str,
+    /// Weir first.
+    pub(crate) contenders: &'static [Contender],
+    work: Work,
+}
+
+enum Work {
+    Drain(Workload, Input),
+}
+
+const WITH_LOOP: &[Contender] = &[Weir, Loop, Streams, StreamsTuned];
+const OPERATOR: &[Contender] = &[Weir, Streams, StreamsTuned];
+
+/// All of them, in the order in which they are run.
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "passthrough-100",
+        what: "4 M rows of 100 B through the identity",
+        contenders: WITH_LOOP,
+        work: Work::Drain(Workload::Passthrough, Input::Small),
+    },
+    Scenario {
+        name: "passthrough-1k",
+        what: "1 M rows of 1 KB through the identity",
+        contenders: WITH_LOOP,
+        work: Work::Drain(Workload::Passthrough, Input::Large),
+    },
+    Scenario {
+        name: "map",
+        what: "2 M JSON documents, parsed, priced and written",
+        contenders: OPERATOR,
+        work: Work::Drain(Workload::Map, Input::Lines),
+    },
+    Scenario {
+        name: "count",
+        what: "running counts of 2 M rows under 1 M keys",
+        contenders: OPERATOR,
+        work: Work::Drain(Workload::Count, Input::Keys),
+    },
+    Scenario {
+        name: "join",
+        what: "2 M rows joined with a table of 100 k keys",
+        contenders: OPERATOR,
+        work: Work::Drain(Workload::Join, Input::Minutes),
+    },
+    Scenario {
+        name: "window",
+        what: "2 M rows under 100 k keys, counted by the minute",
+        contenders: OPERATOR,
+        work: Work::Drain(Workload::Window, Input::Minutes),
+    },
+];
+
+impl Scenario {
+    /// One run.
+    pub(crate) fn run(
+        &self,
+        ground: &mut Ground,
+        contender: Contender,
+    ) -> anyhow::Result<Outcome> {
+        match self.work {
+            Work::Drain(workload, input) => drain::run(ground, contender, workload, input),
+        }
+    }
+}
+
+/// A line for each scenario.
+pub(crate) fn help() -> String {
+    let line = |it: &Scenario| format!("  {:<16} {}\n", it.name, it.what);
+    let lines: String = SCENARIOS.iter().map(line).collect();
+    format!("Scenarios:\n{lines}")
+}
