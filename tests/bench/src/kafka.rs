@@ -13,7 +13,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::{Offset, TopicPartitionList};
-use weir_tests::Client;
+use weir_tests::{Client, wait};
 
 use crate::rows::{Rows, key_bytes};
 
@@ -139,7 +139,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Of this group in this topic.
+    /// Of this group in this topic. A new broker takes a moment to know who looks after the group.
     pub(crate) fn of(client: &Client, group: &str, topic: &str) -> anyhow::Result<Self> {
         let mut partitions = TopicPartitionList::new();
         partitions.add_partition_range(topic, 0, PARTITIONS - 1);
@@ -149,10 +149,13 @@ impl Progress {
             // An open transaction must not make the answer wait.
             .set("isolation.level", "read_uncommitted")
             .create()?;
-        Ok(Self {
+        let progress = Self {
             consumer,
             partitions,
-        })
+        };
+        let answered = wait::within(PATIENCE, || progress.rows().ok());
+        answered.with_context(|| format!("the broker does not know the group {group}"))?;
+        Ok(progress)
     }
 
     /// Rows of the topic that the group has committed: read, and everything that follows from them

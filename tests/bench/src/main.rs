@@ -21,6 +21,8 @@ mod table;
 mod bare_loop;
 mod kafka;
 
+use std::process::ExitCode;
+
 use clap::Parser;
 
 /// Measures weir beside its rivals.
@@ -33,9 +35,16 @@ enum Command {
     Loop(bare_loop::BareLoop),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Command::parse() {
+fn main() -> ExitCode {
+    let result = match Command::parse() {
         Command::Run(matrix) => matrix.run(),
         Command::Loop(bare_loop) => bare_loop.run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }
