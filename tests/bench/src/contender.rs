@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 use weir_tests::child::Child;
+use weir_tests::orders::SERVICES;
 use weir_tests::paths;
 
 /// A program that does the work.
@@ -36,16 +37,6 @@ pub(crate) struct Job<'a> {
     pub(crate) table: &'a str,
     pub(crate) commit_ms: u64,
 }
-
-/// The services of the order system.
-const ORDERS: [&str; 6] = [
-    "orders",
-    "order-details",
-    "inventory",
-    "fraud",
-    "validations",
-    "email",
-];
 
 /// Its defaults (batches of 16 KB, 500 rows a poll) cost Kafka Streams up to a third.
 const TUNED: [&str; 3] = [
@@ -113,12 +104,17 @@ fn weir_toml(job: &Job<'_>, names: &[String], component: &Path) -> String {
         job.id, job.bootstrap, job.commit_ms
     );
     if job.workload == "orders" {
-        for name in ORDERS {
+        for name in SERVICES {
             let component = components().join(format!("{name}.wasm"));
             let component = component.display();
             toml += &format!("[services.{}-{name}]\ncomponent = '{component}'\n", job.id);
         }
         return toml;
+    }
+    if job.workload == "join" {
+        // The table is there before the stream. Kafka Streams takes rows of the stream only once
+        // it has fetched what the table's topic holds; weir, once it has waited for it.
+        toml += "max_idle = \"1s\"\n";
     }
     for name in names {
         toml += &format!(

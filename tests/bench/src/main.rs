@@ -7,6 +7,7 @@ mod matrix;
 mod scenario;
 
 mod drain;
+mod orders;
 
 mod contender;
 mod ground;

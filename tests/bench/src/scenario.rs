@@ -3,6 +3,7 @@
 use crate::contender::Contender::{self, Loop, Streams, StreamsTuned, Weir};
 use crate::drain::{self, Workload};
 use crate::ground::{Ground, Input};
+use crate::orders::{self, Load};
 use crate::outcome::Outcome;
 
 /// One line of work, done by several contenders.
@@ -18,10 +19,12 @@ pub(crate) struct Scenario {
 
 enum Work {
     Drain(Workload, Input),
+    Orders(Load),
 }
 
 const WITH_LOOP: &[Contender] = &[Weir, Loop, Streams, StreamsTuned];
 const OPERATOR: &[Contender] = &[Weir, Streams, StreamsTuned];
+const SYSTEM: &[Contender] = &[Weir, Streams];
 
 /// All of them, in the order in which they are run.
 pub(crate) const SCENARIOS: &[Scenario] = &[
@@ -61,6 +64,39 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         contenders: OPERATOR,
         work: Work::Drain(Workload::Window, Input::Minutes),
     },
+    Scenario {
+        name: "orders",
+        what: "50 k orders through the order system, all at once",
+        contenders: SYSTEM,
+        work: Work::Orders(Load {
+            orders: 50_000,
+            warmup: 20_000,
+            rate: None,
+            commit_ms: 100,
+        }),
+    },
+    Scenario {
+        name: "orders-low",
+        what: "50 orders a second, commit interval 100 ms",
+        contenders: SYSTEM,
+        work: Work::Orders(Load {
+            orders: 1000,
+            warmup: 1000,
+            rate: Some(50),
+            commit_ms: 100,
+        }),
+    },
+    Scenario {
+        name: "orders-low-10",
+        what: "50 orders a second, commit interval 10 ms",
+        contenders: SYSTEM,
+        work: Work::Orders(Load {
+            orders: 1000,
+            warmup: 1000,
+            rate: Some(50),
+            commit_ms: 10,
+        }),
+    },
 ];
 
 impl Scenario {
@@ -72,6 +108,7 @@ impl Scenario {
     ) -> anyhow::Result<Outcome> {
         match self.work {
             Work::Drain(workload, input) => drain::run(ground, contender, workload, input),
+            Work::Orders(load) => orders::run(ground, contender, load),
         }
     }
 }
