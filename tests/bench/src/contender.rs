@@ -2,6 +2,7 @@
 //!
 //! weir is run as a user runs it: `weir run` with a `weir.toml`, nothing turned off.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -19,7 +20,8 @@ pub(crate) enum Contender {
     Loop,
     /// Kafka Streams with its default settings.
     Streams,
-    /// Kafka Streams with the batch sizes of the loop.
+    /// Kafka Streams with the batch sizes of the loop, and a static member: one that is killed comes
+    /// back without waiting for the end of its session.
     StreamsTuned,
 }
 
@@ -36,13 +38,21 @@ pub(crate) struct Job<'a> {
     pub(crate) output: &'a str,
     pub(crate) table: &'a str,
     pub(crate) commit_ms: u64,
+    /// How many services do it, each all of it: `id`-1, `id`-2 and so on, if more than one. Kafka
+    /// Streams ignores it: there a service is a process.
+    pub(crate) copies: usize,
 }
 
-/// Its defaults (batches of 16 KB, 500 rows a poll) cost Kafka Streams up to a third.
-const TUNED: [&str; 3] = [
+/// The package of the component of all workloads but `orders`.
+const BENCH: &str = "bench";
+
+/// Its defaults (batches of 16 KB, few rows a poll, a member that is new after each start) cost
+/// Kafka Streams up to a third, and 45 s after a kill.
+const TUNED: [&str; 4] = [
     "producer.batch.size=1048576",
     "consumer.max.poll.records=10000",
     "consumer.max.partition.fetch.bytes=4194304",
+    "main.consumer.group.instance.id=bench",
 ];
 
 impl Contender {
@@ -61,8 +71,14 @@ impl Contender {
     pub(crate) fn start(self, job: &Job<'_>, folder: &Path) -> anyhow::Result<Child> {
         match self {
             Self::Weir => {
-                let component = components().join("tests/bench.wasm");
-                start_weir(&weir_toml(job, &[job.id.to_owned()], &component), folder)
+                for (service, package) in job.services() {
+                    install(&service, package, folder)?;
+                }
+                let file = folder.join("weir.toml");
+                fs::write(&file, weir_toml(job)).context("writing weir.toml")?;
+                let mut command = Command::new(paths::weir());
+                command.arg("run").arg("--config").arg(&file);
+                Child::spawn("weir", &mut command, folder)
             }
             Self::Loop => {
                 let mut command = Command::new(std::env::current_exe()?);
@@ -77,61 +93,61 @@ impl Contender {
     }
 }
 
-/// Starts a host of these services, all of which do the same job.
-pub(crate) fn start_weir_services(
-    job: &Job<'_>,
-    names: &[String],
-    component: &Path,
-    folder: &Path,
-) -> anyhow::Result<Child> {
-    start_weir(&weir_toml(job, names, component), folder)
+impl Job<'_> {
+    /// Weir's services, and the packages of their components.
+    fn services(&self) -> Vec<(String, &'static str)> {
+        match (self.workload, self.copies) {
+            ("orders", _) => SERVICES
+                .map(|name| (format!("{}-{name}", self.id), name))
+                .to_vec(),
+            (_, 1) => vec![(self.id.to_owned(), BENCH)],
+            (_, copies) => (1..=copies)
+                .map(|copy| (format!("{}-{copy}", self.id), BENCH))
+                .collect(),
+        }
+    }
 }
 
-fn start_weir(toml: &str, folder: &Path) -> anyhow::Result<Child> {
-    let file = folder.join("weir.toml");
-    std::fs::write(&file, toml).with_context(|| format!("writing {}", file.display()))?;
-    let mut command = Command::new(paths::weir());
-    command.arg("run").arg("--config").arg(&file);
-    Child::spawn("weir", &mut command, folder)
+/// Puts a component into the folder that weir looks at, as a service of this name.
+fn install(service: &str, package: &str, folder: &Path) -> anyhow::Result<()> {
+    let from = paths::component(package);
+    let to = component(folder, service);
+    let components = to.parent().unwrap_or(folder);
+    fs::create_dir_all(components)
+        .and_then(|()| fs::copy(&from, &to))
+        .with_context(|| format!("copying {} to {}", from.display(), to.display()))?;
+    Ok(())
 }
 
-/// The configuration of a host. Names, topics and paths are the benchmark's own: none needs an
-/// escape but paths, which are written as literals.
-fn weir_toml(job: &Job<'_>, names: &[String], component: &Path) -> String {
+/// The component that weir runs as this service.
+pub(crate) fn component(folder: &Path, service: &str) -> PathBuf {
+    folder.join(format!("components/{service}.wasm"))
+}
+
+/// The configuration of a host. Names and topics are the benchmark's own: none needs an escape.
+fn weir_toml(job: &Job<'_>) -> String {
     let mut toml = format!(
         "cluster = \"{}\"\nbrokers = \"{}\"\nstate = \"state\"\nhttp = \"127.0.0.1:0\"\n\
-         [defaults]\ncommit_interval = \"{}ms\"\n",
+         components = \"components\"\n[defaults]\ncommit_interval = \"{}ms\"\n",
         job.id, job.bootstrap, job.commit_ms
     );
-    if job.workload == "orders" {
-        for name in SERVICES {
-            let component = components().join(format!("{name}.wasm"));
-            let component = component.display();
-            toml += &format!("[services.{}-{name}]\ncomponent = '{component}'\n", job.id);
-        }
-        return toml;
-    }
     if job.workload == "join" {
         // The table is there before the stream. Kafka Streams takes rows of the stream only once
         // it has fetched what the table's topic holds; weir, once it has waited for it.
         toml += "max_idle = \"1s\"\n";
     }
-    for name in names {
+    if job.workload != "orders" {
         toml += &format!(
-            "[services.{name}]\ncomponent = '{}'\n\
-             config = {{ workload = \"{}\", in = \"{}\", out = \"{}\", table = \"{}\" }}\n",
-            component.display(),
-            job.workload,
-            job.input,
-            job.output,
-            job.table
+            "config = {{ workload = \"{}\", in = \"{}\", out = \"{}\", table = \"{}\" }}\n",
+            job.workload, job.input, job.output, job.table
         );
     }
     toml
 }
 
 fn start_streams(job: &Job<'_>, settings: &[&str], folder: &Path) -> anyhow::Result<Child> {
-    let jar = streams_jar();
+    // Where `cargo xtask bench` has Maven put it.
+    let jar = paths::target().join("bench/streams/streams.jar");
     ensure!(
         jar.is_file(),
         "no Kafka Streams applications at {}: `cargo xtask bench` builds them",
@@ -151,16 +167,6 @@ fn start_streams(job: &Job<'_>, settings: &[&str], folder: &Path) -> anyhow::Res
     Child::spawn("streams", &mut command, folder)
 }
 
-/// The component of all topologies but `orders`.
-pub(crate) fn components() -> PathBuf {
-    paths::components()
-}
-
-/// Where Maven puts the rival.
-fn streams_jar() -> PathBuf {
-    paths::target().join("bench/streams/streams.jar")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,31 +179,31 @@ mod tests {
         output: "out",
         table: "table",
         commit_ms: 100,
+        copies: 1,
     };
 
     #[test]
-    fn weir_is_configured_by_a_file_with_a_table_for_each_service() {
-        let names = ["a".to_owned(), "b".to_owned()];
-        let toml = weir_toml(&JOB, &names, Path::new("/c/bench.wasm"));
+    fn weir_is_configured_by_a_file_and_a_folder_of_components() {
         assert_eq!(
-            toml,
+            weir_toml(&JOB),
             "cluster = \"run-1\"\nbrokers = \"127.0.0.1:1\"\nstate = \"state\"\n\
-             http = \"127.0.0.1:0\"\n[defaults]\ncommit_interval = \"100ms\"\n\
-             [services.a]\ncomponent = '/c/bench.wasm'\n\
-             config = { workload = \"count\", in = \"keys\", out = \"out\", table = \"table\" }\n\
-             [services.b]\ncomponent = '/c/bench.wasm'\n\
+             http = \"127.0.0.1:0\"\ncomponents = \"components\"\n\
+             [defaults]\ncommit_interval = \"100ms\"\n\
              config = { workload = \"count\", in = \"keys\", out = \"out\", table = \"table\" }\n"
         );
     }
 
     #[test]
-    fn the_order_system_is_six_services_with_components_of_their_own() {
-        let job = Job {
+    fn a_job_is_one_service_many_copies_of_it_or_the_order_system() {
+        assert_eq!(JOB.services(), [("run-1".to_owned(), "bench")]);
+        let copies = Job { copies: 100, ..JOB };
+        assert_eq!(copies.services().len(), 100);
+        assert_eq!(copies.services()[99].0, "run-1-100");
+        let orders = Job {
             workload: "orders",
             ..JOB
         };
-        let toml = weir_toml(&job, &[], Path::new(""));
-        assert_eq!(toml.matches("[services.run-1-").count(), 6);
-        assert!(toml.contains("/order-details.wasm'\n"));
+        assert_eq!(orders.services()[1].0, "run-1-order-details");
+        assert_eq!(orders.services()[1].1, "order-details");
     }
 }

@@ -78,6 +78,7 @@ pub(crate) fn run(
         output: OUTPUT,
         table: Input::Table.topic(),
         commit_ms: 100,
+        copies: 1,
     };
     let progress = Progress::of(&client, &id, input.topic())?;
     let begun = Instant::now();

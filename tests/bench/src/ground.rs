@@ -109,7 +109,8 @@ impl Ground {
         }
         let rows = input.rows(self.scale, now_ms()?);
         eprintln!("bench: loading {} rows into {}", rows.count, input.topic());
-        self.client.create_topic(input.topic(), kafka::PARTITIONS, &[]);
+        self.client
+            .create_topic(input.topic(), kafka::PARTITIONS, &[]);
         kafka::fill(&self.client, input.topic(), &rows)
             .with_context(|| format!("loading {}", input.topic()))?;
         self.loaded.insert(input, rows.clone());

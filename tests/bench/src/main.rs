@@ -7,7 +7,11 @@ mod matrix;
 mod scenario;
 
 mod drain;
+mod idle;
+mod latency;
 mod orders;
+mod restart;
+mod swap;
 
 mod contender;
 mod ground;
@@ -21,6 +25,7 @@ mod table;
 
 mod bare_loop;
 mod kafka;
+mod paced;
 
 use std::process::ExitCode;
 

@@ -88,8 +88,7 @@ impl Matrix {
     }
 
     fn contenders_of(&self, scenario: &Scenario) -> impl Iterator<Item = &Contender> {
-        let chosen =
-            |it: &&Contender| self.contenders.is_empty() || self.contenders.contains(*it);
+        let chosen = |it: &&Contender| self.contenders.is_empty() || self.contenders.contains(*it);
         scenario.contenders.iter().filter(chosen)
     }
 }

@@ -67,6 +67,7 @@ pub(crate) fn run(
         output: "",
         table: "",
         commit_ms: load.commit_ms,
+        copies: 1,
     };
     let mut desk = Desk::open(client, load.rate)?;
     let mut child = contender.start(&job, folder.path())?;
@@ -182,10 +183,7 @@ impl Desk {
         let payment = json!({"id": payment_id, "orderId": id, "ccy": "CZK", "amount": 1000.0});
         let (value, payment) = (order.to_string(), payment.to_string());
         self.tally.hand_in(id, expected, Instant::now());
-        for (topic, key, value) in [
-            ("orders", id, &value),
-            ("payments", &payment_id, &payment),
-        ] {
+        for (topic, key, value) in [("orders", id, &value), ("payments", &payment_id, &payment)] {
             let record = BaseRecord::to(topic).key(key.as_bytes());
             kafka::send(&self.producer, record.payload(value.as_bytes()))?;
         }
@@ -215,7 +213,14 @@ fn order(i: u64) -> (Value, State) {
         "product": PRODUCTS[(i % 3) as usize], "quantity": 1,
         "price": if wrong { -1.0 } else { 1.0 },
     });
-    (order, if wrong { State::Failed } else { State::Validated })
+    (
+        order,
+        if wrong {
+            State::Failed
+        } else {
+            State::Validated
+        },
+    )
 }
 
 /// What matters of a row of `orders`.
@@ -287,7 +292,10 @@ impl Tally {
     }
 
     fn latencies(&self) -> Vec<Duration> {
-        self.orders.values().filter_map(|order| order.took).collect()
+        self.orders
+            .values()
+            .filter_map(|order| order.took)
+            .collect()
     }
 }
 

@@ -38,9 +38,12 @@ pub(crate) struct Outcome {
     /// State on disk, when it was killed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) state_mb: Option<f64>,
-    /// The longest time between two rows of the output.
+    /// The longest time between two rows of the output around a swap.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) gap_ms: Option<f64>,
+    /// The same before it: what a commit interval makes of the output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) usual_gap_ms: Option<f64>,
     /// Services that did nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) services: Option<u64>,
@@ -78,7 +81,9 @@ impl Outcome {
         latencies.sort_unstable();
         let percentile = |percent: usize| {
             let place = (latencies.len().saturating_sub(1) * percent).div_ceil(100);
-            latencies.get(place).map(|it| rounded(it.as_secs_f64() * 1e3))
+            latencies
+                .get(place)
+                .map(|it| rounded(it.as_secs_f64() * 1e3))
         };
         self.p50_ms = percentile(50);
         self.p99_ms = percentile(99);
@@ -122,8 +127,8 @@ mod tests {
     #[test]
     fn percentiles_are_times_that_occurred() {
         let of = |n: u64| {
-            let outcome =
-                Outcome::default().with_latencies((1..=n).rev().map(Duration::from_millis).collect());
+            let outcome = Outcome::default()
+                .with_latencies((1..=n).rev().map(Duration::from_millis).collect());
             (outcome.p50_ms, outcome.p99_ms)
         };
         assert_eq!(of(0), (None, None));

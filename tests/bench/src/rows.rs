@@ -71,7 +71,11 @@ impl Rows {
             Body::Bytes(size) => {
                 value.extend_from_slice(&i.to_be_bytes());
                 let words = (0..).map(|word| mix(i ^ word));
-                value.extend(words.flat_map(u64::to_be_bytes).take(size.saturating_sub(8)));
+                value.extend(
+                    words
+                        .flat_map(u64::to_be_bytes)
+                        .take(size.saturating_sub(8)),
+                );
             }
             Body::Json => serde_json::to_writer(value, &self.line(i))
                 .expect("a line has text keys, and a vector takes all"),

@@ -5,6 +5,7 @@ use crate::drain::{self, Workload};
 use crate::ground::{Ground, Input};
 use crate::orders::{self, Load};
 use crate::outcome::Outcome;
+use crate::{idle, latency, restart, swap};
 
 /// One line of work, done by several contenders.
 pub(crate) struct Scenario {
@@ -20,6 +21,12 @@ pub(crate) struct Scenario {
 enum Work {
     Drain(Workload, Input),
     Orders(Load),
+    /// Of so many rows.
+    Latency(u64),
+    Idle,
+    /// With so many MB of state.
+    Restart(u64),
+    Swap,
 }
 
 const WITH_LOOP: &[Contender] = &[Weir, Loop, Streams, StreamsTuned];
@@ -97,18 +104,42 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             commit_ms: 10,
         }),
     },
+    Scenario {
+        name: "latency",
+        what: "a row through the identity, at 50 a second",
+        contenders: &[Weir, Loop, Streams],
+        work: Work::Latency(1000),
+    },
+    Scenario {
+        name: "idle",
+        what: "100 services in a host, and 10 applications, with nothing to do",
+        contenders: SYSTEM,
+        work: Work::Idle,
+    },
+    Scenario {
+        name: "restart",
+        what: "kill -9 with 1 GB of state, and the first new row after it",
+        contenders: &[Weir, StreamsTuned],
+        work: Work::Restart(1000),
+    },
+    Scenario {
+        name: "swap",
+        what: "a new version at 10 k rows a second",
+        contenders: SYSTEM,
+        work: Work::Swap,
+    },
 ];
 
 impl Scenario {
     /// One run.
-    pub(crate) fn run(
-        &self,
-        ground: &mut Ground,
-        contender: Contender,
-    ) -> anyhow::Result<Outcome> {
+    pub(crate) fn run(&self, ground: &mut Ground, contender: Contender) -> anyhow::Result<Outcome> {
         match self.work {
             Work::Drain(workload, input) => drain::run(ground, contender, workload, input),
             Work::Orders(load) => orders::run(ground, contender, load),
+            Work::Latency(rows) => latency::run(ground, contender, rows),
+            Work::Idle => idle::run(ground, contender),
+            Work::Restart(megabytes) => restart::run(ground, contender, megabytes),
+            Work::Swap => swap::run(ground, contender),
         }
     }
 }

@@ -11,11 +11,12 @@ struct Column {
     digits: usize,
 }
 
-const COLUMNS: [Column; 10] = [
+const COLUMNS: [Column; 11] = [
     column("records/s", |it| it.records_per_s, 0),
     column("CPU-s per M", |it| it.cpu_s_per_million, 2),
     column("p50 ms", |it| it.p50_ms, 1),
     column("p99 ms", |it| it.p99_ms, 1),
+    column("usual gap ms", |it| it.usual_gap_ms, 0),
     column("gap ms", |it| it.gap_ms, 0),
     column("restart s", |it| it.restart_s, 2),
     column("start s", |it| it.start_s, 1),
@@ -24,11 +25,7 @@ const COLUMNS: [Column; 10] = [
     column("CPU % each", |it| it.cpu_percent_per_service, 2),
 ];
 
-const fn column(
-    title: &'static str,
-    value: fn(&Outcome) -> Option<f64>,
-    digits: usize,
-) -> Column {
+const fn column(title: &'static str, value: fn(&Outcome) -> Option<f64>, digits: usize) -> Column {
     Column {
         title,
         value,
