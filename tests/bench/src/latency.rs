@@ -41,7 +41,7 @@ pub(crate) fn run(
         copies: 1,
     };
     let rows = Rows {
-        count: ground.scaled(count).max(2),
+        count,
         keys: 1_000_000,
         body: Body::Bytes(100),
         first_ms: now_ms()?,

@@ -27,7 +27,7 @@ pub(crate) struct Matrix {
     /// Runs of each contender
     #[arg(long, default_value_t = 3, value_name = "N")]
     rounds: u32,
-    /// Percent of the full number of rows
+    /// Percent of the full number of rows, where they are not sent on schedule
     #[arg(
         long,
         default_value_t = 100,

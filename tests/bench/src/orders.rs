@@ -72,7 +72,12 @@ pub(crate) fn run(
     let mut desk = Desk::open(client, load.rate)?;
     let mut child = contender.start(&job, folder.path())?;
     let process = Process::new(child.pid());
-    let (warmup, orders) = (ground.scaled(load.warmup), ground.scaled(load.orders));
+    let scaled = |orders| match load.rate {
+        None => ground.scaled(orders),
+        // On schedule it is the time that warms up, and there is no less of it.
+        Some(_) => orders,
+    };
+    let (warmup, orders) = (scaled(load.warmup), scaled(load.orders));
     desk.take(&mut child, 0..warmup)?;
     desk.forget();
 

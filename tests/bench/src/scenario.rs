@@ -125,7 +125,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "swap",
         what: "a new version at 10 k rows a second",
-        contenders: SYSTEM,
+        contenders: OPERATOR,
         work: Work::Swap,
     },
 ];
