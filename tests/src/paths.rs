@@ -9,11 +9,13 @@ use std::path::PathBuf;
 
 /// The folder that cargo builds to.
 pub fn target() -> PathBuf {
-    let executable = env::current_exe().expect("a test knows its own executable");
-    // target/debug/deps/e2e-0123456789abcdef
-    let target = executable.ancestors().nth(3);
-    target
-        .expect("test executables are three folders deep")
+    let executable = env::current_exe().expect("a process knows its own executable");
+    // target/debug/bench, or a test's target/debug/deps/e2e-0123456789abcdef
+    let mut folders = executable.ancestors().skip(1);
+    let profile = folders.find(|folder| !folder.ends_with("deps"));
+    profile
+        .and_then(|profile| profile.parent())
+        .expect("executables are two folders deep, those of tests three")
         .to_owned()
 }
 
