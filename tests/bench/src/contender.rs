@@ -20,8 +20,8 @@ pub(crate) enum Contender {
     Loop,
     /// Kafka Streams with its default settings.
     Streams,
-    /// Kafka Streams with the batch sizes of the loop, and a static member: one that is killed comes
-    /// back without waiting for the end of its session.
+    /// Kafka Streams with the batch sizes of the loop, and a static member: one that is killed
+    /// comes back without waiting for the end of its session.
     StreamsTuned,
 }
 

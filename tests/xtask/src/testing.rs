@@ -9,7 +9,7 @@ use crate::workspace::Workspace;
 use crate::{guests, setup, tools};
 
 /// The test binaries of the package of tests that need a broker, where they exist.
-const ON_A_BROKER: [&str; 9] = [
+const ON_A_BROKER: [&str; 10] = [
     "harness",
     "scenarios",
     "http_api",

@@ -254,8 +254,8 @@ impl<'w> Session<'w> {
                 subtopology,
                 partition: rows.partition,
             };
-            let service = &self.worker.shared.name;
-            tracing::trace!(service, task = %id, topic = %rows.topic, rows = rows.offsets.len(), "fetched");
+            let (service, count) = (&self.worker.shared.name, rows.offsets.len());
+            tracing::trace!(service, task = %id, topic = %rows.topic, count, "fetched");
             // Rows of a task that is no longer owned may still come: they are dropped.
             if let Some(Owned::Running(running)) = self.tasks.get_mut(&id) {
                 running.task.enqueue(&rows.topic, rows.rows, rows.offsets);
