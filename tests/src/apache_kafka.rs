@@ -21,7 +21,6 @@ use crate::{paths, ports, wait};
 
 /// The version that `tests/kafka/pom.xml` names.
 const VERSION: &str = "4.3.1";
-const POM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/kafka/pom.xml");
 const COPY: &str = "org.apache.maven.plugins:maven-dependency-plugin:copy-dependencies";
 
 /// One broker that is also its own controller; each value is the same in every test.
@@ -213,7 +212,9 @@ fn jars() -> anyhow::Result<PathBuf> {
         .tempdir_in(paths::target())?;
     let fetched = part.path().join("jars");
     let output = Command::new("mvn")
-        .args(["--batch-mode", "--quiet", "--file", POM, COPY])
+        .args(["--batch-mode", "--quiet", "--file"])
+        .arg(paths::package().join("kafka/pom.xml"))
+        .arg(COPY)
         .arg(format!("-DoutputDirectory={}", fetched.display()))
         .output()
         .context("starting Maven (mvn), which fetches Apache Kafka: `cargo xtask setup --kafka`")?;

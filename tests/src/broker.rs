@@ -51,25 +51,24 @@ impl Broker {
     /// A broker without topics.
     #[track_caller]
     pub fn start() -> Self {
-        let running = match Make::chosen() {
-            Make::Embedded => Embedded::start(Keeps::Nothing).map(Running::Embedded),
-            Make::Kafka => ApacheKafka::start().map(Running::Kafka),
-        };
-        Self {
-            running: running.unwrap_or_else(|error| panic!("starting a broker: {error:#}")),
-        }
+        let broker = Self::of(Make::chosen(), Keeps::Nothing);
+        broker.unwrap_or_else(|error| panic!("starting a broker: {error:#}"))
     }
 
     /// A broker without topics, whose data survive [`Self::kill9`].
     #[track_caller]
     pub fn durable() -> Self {
-        let running = match Make::chosen() {
-            Make::Embedded => Embedded::start(Keeps::Everything).map(Running::Embedded),
-            Make::Kafka => ApacheKafka::start().map(Running::Kafka),
+        let broker = Self::of(Make::chosen(), Keeps::Everything);
+        broker.unwrap_or_else(|error| panic!("starting a broker: {error:#}"))
+    }
+
+    /// A broker of this make without topics. Errors: it cannot be started, or does not answer.
+    pub fn of(make: Make, keeps: Keeps) -> anyhow::Result<Self> {
+        let running = match make {
+            Make::Embedded => Running::Embedded(Embedded::start(keeps)?),
+            Make::Kafka => Running::Kafka(ApacheKafka::start()?),
         };
-        Self {
-            running: running.unwrap_or_else(|error| panic!("starting a broker: {error:#}")),
-        }
+        Ok(Self { running })
     }
 
     /// `host:port`, for a client's `bootstrap.servers`.
@@ -118,10 +117,12 @@ pub fn shared() -> &'static Broker {
     SHARED.get_or_init(Broker::start)
 }
 
-/// Whether a broker's data outlive its process.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Keeps {
+/// Whether an embedded broker's data outlive its process. Apache Kafka's always do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeps {
+    /// They are in memory.
     Nothing,
+    /// They are in its folder.
     Everything,
 }
 

@@ -9,12 +9,21 @@ use std::path::PathBuf;
 
 /// The folder that cargo builds to.
 pub fn target() -> PathBuf {
-    let executable = env::current_exe().expect("a test knows its own executable");
-    // target/debug/deps/e2e-0123456789abcdef
-    let target = executable.ancestors().nth(3);
-    target
-        .expect("test executables are three folders deep")
+    let executable = env::current_exe().expect("a process knows its own executable");
+    // target/debug/bench, or a test's target/debug/deps/e2e-0123456789abcdef
+    let mut folders = executable.ancestors().skip(1);
+    let profile = folders.find(|folder| !folder.ends_with("deps"));
+    profile
+        .and_then(|profile| profile.parent())
+        .expect("executables are two folders deep, those of tests three")
         .to_owned()
+}
+
+/// The package of tests in the checkout that is tested.
+pub fn package() -> PathBuf {
+    // As cargo says when it runs: what it has compiled may come from another checkout.
+    let package = env::var_os("CARGO_MANIFEST_DIR");
+    package.map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from)
 }
 
 /// The daemon's executable. Panics if it was not built.

@@ -75,7 +75,7 @@ const DOORS: [Door; 5] = [
     },
     Door {
         crates: &["clap"],
-        paths: &["host/src/cli/", "tests/xtask/"],
+        paths: &["host/src/cli/", "tests/bench/", "tests/xtask/"],
     },
 ];
 

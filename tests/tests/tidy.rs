@@ -3,14 +3,13 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use weir_tests::tidy;
+use weir_tests::{paths, tidy};
 
 fn root() -> PathBuf {
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    tests
+    paths::package()
         .parent()
         .expect("the package of tests is a folder of the repository")
         .to_owned()

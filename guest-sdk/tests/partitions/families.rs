@@ -19,7 +19,8 @@ pub(crate) enum Same {
     /// All of them. Two rows that a key has waited for may come in the order of either.
     AnyOrder,
     /// The last one; a tombstone is as good as none. Rows that reach a key from several partitions
-    /// meet in an order that nobody promises, so what the key was in between is not promised either.
+    /// meet in an order that nobody promises, so what the key was in between is not promised
+    /// either.
     Last,
     /// The last one, whatever its time: a foreign-key join's result has the time of the row that
     /// caused it, and which of the two did depends on which came first.
@@ -29,11 +30,11 @@ pub(crate) enum Same {
 /// What a family is fed with.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Feed {
-    /// Rows of `r`, too. Those of both topics are in the order of time unless they may be late: only
-    /// then is there one order in which a task takes what it finds.
+    /// Rows of `r`, too. Those of both topics are in the order of time unless they may be late:
+    /// only then is there one order in which a task takes what it finds.
     pub(crate) right: bool,
-    /// All of `r` before all of `l`: what looks `r` up sees it as it stands when its turn comes, and
-    /// rows that are repartitioned have their turn later.
+    /// All of `r` before all of `l`: what looks `r` up sees it as it stands when its turn comes,
+    /// and rows that are repartitioned have their turn later.
     pub(crate) first: bool,
     /// Rows that lie behind those before them.
     pub(crate) late: bool,

@@ -4,6 +4,7 @@
 //! and its fetcher rests, so that holding a partition back throws nothing away, and whatever goes
 //! wrong is known to belong to one partition.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -21,6 +22,11 @@ use weir_core::task::Position;
 
 use super::context::{Context, Wake};
 use super::error::Error;
+
+/// How long the leaders of a topic are asked for before it is read.
+const METADATA: Duration = Duration::from_millis(500);
+
+const STARTING: &str = "starting to read";
 
 /// A partition of a topic.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -98,6 +104,8 @@ pub(super) enum Polled {
 /// A consumer and its lanes.
 pub(super) struct Lanes {
     lanes: Vec<Lane>,
+    /// Lanes that the consumer is not told of yet.
+    added: TopicPartitionList,
     consumer: Arc<BaseConsumer<Context>>,
     wake: Wake,
 }
@@ -117,6 +125,7 @@ impl Lanes {
             .map_err(|error| Error::of("making a consumer", &error))?;
         Ok(Lanes {
             lanes: Vec::new(),
+            added: TopicPartitionList::new(),
             consumer: Arc::new(consumer),
             wake,
         })
@@ -132,47 +141,56 @@ impl Lanes {
             .map(|lane| Partition::new(&*lane.topic, lane.partition))
     }
 
-    /// Starts to read these partitions, each from its offset.
+    /// Starts to read these partitions, each from its offset, with the next poll: all that were
+    /// added until then at once. One that came later would wait until the broker has answered the
+    /// request for the rows of those before, up to `fetch.wait.max.ms`.
     pub(super) fn add(&mut self, starts: &[Position]) -> Result<(), Error> {
-        const DOING: &str = "starting to read";
-        if starts.is_empty() {
-            return Ok(());
-        }
-        let mut list = TopicPartitionList::with_capacity(starts.len());
-        let mut lanes = Vec::with_capacity(starts.len());
         for start in starts {
             let partition = raw(start.partition);
-            list.add_partition_offset(&start.topic, partition, Offset::Offset(start.offset))
-                .map_err(|error| Error::of(DOING, &error))?;
+            self.added
+                .add_partition_offset(&start.topic, partition, Offset::Offset(start.offset))
+                .map_err(|error| Error::of(STARTING, &error))?;
             let queue = self.consumer.split_partition_queue(&start.topic, partition);
             let mut queue = queue.ok_or_else(|| Error::Refused {
-                doing: DOING.to_owned(),
+                doing: STARTING.to_owned(),
                 reason: format!("`{}` is no topic's name", start.topic),
             })?;
             let wake = self.wake.clone();
             queue.set_nonempty_callback(move || wake());
-            let topic = Arc::from(start.topic.as_str());
-            let partition = start.partition;
-            lanes.push(Lane {
-                topic,
-                partition,
+            self.lanes.push(Lane {
+                topic: Arc::from(start.topic.as_str()),
+                partition: start.partition,
                 queue,
                 next: start.offset,
                 held: false,
                 ended: false,
             });
         }
-        self.consumer
-            .incremental_assign(&list)
-            .map_err(|error| Error::of(DOING, &error))?;
-        self.lanes.extend(lanes);
         Ok(())
+    }
+
+    /// Tells the consumer of the lanes that were added.
+    fn assign(&mut self) -> Result<(), Error> {
+        if self.added.count() == 0 {
+            return Ok(());
+        }
+        let added = std::mem::take(&mut self.added);
+        // librdkafka learns of topics one by one, and would begin with the first.
+        let elements = added.elements();
+        let topics: BTreeSet<&str> = elements.iter().map(|element| element.topic()).collect();
+        for topic in topics {
+            let _known_later = self.consumer.fetch_metadata(Some(topic), METADATA);
+        }
+        self.consumer
+            .incremental_assign(&added)
+            .map_err(|error| Error::of(STARTING, &error))
     }
 
     /// Stops to read these partitions; those that are not read are passed over. Their rows never
     /// come again.
     pub(super) fn remove(&mut self, partitions: &[Partition]) -> Result<(), Error> {
         const DOING: &str = "stopping to read";
+        self.assign()?;
         let mut list = TopicPartitionList::with_capacity(partitions.len());
         self.lanes.retain(|lane| {
             let goes = partitions.iter().any(|partition| lane.is(partition));
@@ -211,6 +229,7 @@ impl Lanes {
         max_bytes: usize,
         into: &mut Vec<Rows>,
     ) -> Result<Polled, Error> {
+        self.assign()?;
         // Rows come by the lanes; here come log lines and errors of the whole client, which the
         // context has taken.
         let _event = self.consumer.poll(Duration::ZERO);

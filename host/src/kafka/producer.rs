@@ -131,6 +131,18 @@ impl Producer {
         })
     }
 
+    /// Asks who leads these topics' partitions, one short request each: else librdkafka asks when
+    /// the first row of a topic is there, and lets it wait for a tenth of a second.
+    pub fn meet<'t>(&self, topics: impl IntoIterator<Item = &'t str>) -> Result<(), Error> {
+        for topic in topics {
+            self.producer
+                .client()
+                .fetch_metadata(Some(topic), self.timeout)
+                .map_err(|error| Error::of(format!("asking about `{topic}`"), &error))?;
+        }
+        Ok(())
+    }
+
     /// Whether a transaction is open.
     pub fn is_open(&self) -> bool {
         self.open

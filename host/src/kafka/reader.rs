@@ -42,8 +42,7 @@ struct Waiting {
 impl Reader {
     /// Makes the consumer; it reads nothing yet. `wake` is called when rows have come.
     pub fn open(cluster: &Arc<Cluster>, wake: Wake) -> Result<Reader, Error> {
-        // librdkafka wants a group's name for any consumer; this one is never used.
-        let lanes = Lanes::open(&cluster.settings().consumer("weir-readers", true), wake)?;
+        let lanes = Lanes::open(&cluster.settings().reader(), wake)?;
         let cluster = cluster.clone();
         Ok(Reader {
             cluster,

@@ -150,8 +150,21 @@ impl Settings {
         ])
     }
 
-    /// Reads partitions that are assigned by hand.
-    pub(super) fn consumer(&self, group: &str, partition_eof: bool) -> ClientConfig {
+    /// Reads a group's partitions, which are assigned by hand, as rows come. Partitions that are
+    /// added wait until the request for those before is answered: not half a second, as it would
+    /// be by default.
+    pub(super) fn consumer(&self, group: &str) -> ClientConfig {
+        self.by_hand(group, false, "100")
+    }
+
+    /// Reads partitions to their end. That it is reached is known by an answer without rows, which
+    /// brokers hold back as long as they may: half a second of it would be most of a restart.
+    pub(super) fn reader(&self) -> ClientConfig {
+        // librdkafka wants a group's name for any consumer; this one is never used.
+        self.by_hand("weir-readers", true, "20")
+    }
+
+    fn by_hand(&self, group: &str, partition_eof: bool, fetch_wait_ms: &str) -> ClientConfig {
         self.client(&[
             ("group.id", group.to_owned()),
             ("isolation.level", "read_committed".to_owned()),
@@ -166,7 +179,7 @@ impl Settings {
             ("queued.max.messages.kbytes", "8192".to_owned()),
             // By default a full queue makes the fetcher sleep a second.
             ("fetch.queue.backoff.ms", "5".to_owned()),
-            ("fetch.wait.max.ms", "500".to_owned()),
+            ("fetch.wait.max.ms", fetch_wait_ms.to_owned()),
             ("fetch.error.backoff.ms", "100".to_owned()),
         ])
     }
@@ -216,7 +229,7 @@ mod tests {
                 .properties
                 .insert(name.to_owned(), value.to_owned());
         }
-        let config = settings.consumer("group", false);
+        let config = settings.consumer("group");
         assert_eq!(config.get("fetch.queue.backoff.ms"), Some("7"));
         assert_eq!(config.get("isolation.level"), Some("read_committed"));
         assert_eq!(settings.ignored().collect::<Vec<_>>(), ["isolation.level"]);

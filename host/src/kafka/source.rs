@@ -38,7 +38,7 @@ pub struct Committed {
 impl Source {
     /// Makes the consumer; it reads nothing yet. `wake` is called when rows have come.
     pub fn open(cluster: &Arc<Cluster>, group: &str, wake: Wake) -> Result<Source, Error> {
-        let lanes = Lanes::open(&cluster.settings().consumer(group, false), wake)?;
+        let lanes = Lanes::open(&cluster.settings().consumer(group), wake)?;
         Ok(Source {
             cluster: cluster.clone(),
             lanes,

@@ -6,6 +6,7 @@
 //! and ends with that program's exit code. Nothing here knows how weir works.
 
 mod guests;
+mod measuring;
 mod process;
 mod setup;
 mod testing;
@@ -18,6 +19,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::process::cargo;
+use crate::setup::Purpose;
 use crate::workspace::Workspace;
 
 /// Builds, runs and checks weir.
@@ -41,6 +43,13 @@ enum Command {
         /// Fail where Apache Kafka cannot be run
         #[arg(long)]
         kafka: bool,
+    },
+    /// Builds everything and measures weir beside Kafka Streams and a bare loop on rdkafka
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// Scenarios, and options such as --rounds 5; --help tells them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
     },
     /// Looks for the tools that the build needs and installs what is missing, or says how
     Setup {
@@ -77,12 +86,18 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Demo { arguments } => demo(&arguments),
         Command::Test { kafka } => testing::run_all(kafka),
-        Command::Setup { kafka } => setup::prepare(kafka).map(drop),
+        Command::Bench { arguments } => measuring::run_all(&arguments),
+        Command::Setup { kafka } => setup::prepare(if kafka {
+            Purpose::Kafka
+        } else {
+            Purpose::Build
+        })
+        .map(drop),
         Command::Guests { build_std } => {
             let toolchain = if build_std {
                 setup::system_toolchain()?
             } else {
-                setup::prepare(false)?
+                setup::prepare(Purpose::Build)?
             };
             guests::build(&Workspace::load()?, &toolchain).map(drop)
         }
@@ -92,12 +107,12 @@ fn run(command: Command) -> anyhow::Result<()> {
 }
 
 fn demo(arguments: &[OsString]) -> anyhow::Result<()> {
-    let toolchain = setup::prepare(false)?;
+    let toolchain = setup::prepare(Purpose::Build)?;
     let workspace = Workspace::load()?;
     let components = guests::build(&workspace, &toolchain)?;
     workspace.announce_first_build();
     process::run(cargo().args(["build", "--package", "weir", "--bin", "weir"]))?;
-    let mut weir = std::process::Command::new(workspace.weir());
+    let mut weir = std::process::Command::new(workspace.executable("weir"));
     weir.arg("demo")
         .arg("--components")
         .arg(components)
@@ -106,7 +121,7 @@ fn demo(arguments: &[OsString]) -> anyhow::Result<()> {
 }
 
 fn golden(folders: &[OsString]) -> anyhow::Result<()> {
-    let toolchain = setup::prepare(false)?;
+    let toolchain = setup::prepare(Purpose::Build)?;
     let workspace = Workspace::load()?;
     let guest = guests::build(&workspace, &toolchain)?.join("tests/golden.wasm");
     workspace.announce_first_build();
@@ -124,7 +139,7 @@ fn golden(folders: &[OsString]) -> anyhow::Result<()> {
 }
 
 fn lint() -> anyhow::Result<()> {
-    setup::prepare(false)?;
+    setup::prepare(Purpose::Build)?;
     Workspace::load()?.announce_first_build();
     process::run(cargo().args(["fmt", "--all", "--check"]))?;
     process::run(cargo().args([

@@ -105,12 +105,34 @@ const KAFKA_NEEDS: [Need; 1] = [Need {
     homebrew: "openjdk maven",
 }];
 
-/// Sees to everything that a build needs, and with `kafka` to what Apache Kafka needs.
+const STREAMS_NEEDS: [Need; 1] = [Need {
+    what: "a Java compiler (for Kafka Streams)",
+    present: tools::java_compiler,
+    debian: "default-jdk-headless",
+    fedora: "java-latest-openjdk-devel",
+    homebrew: "openjdk",
+}];
+
+/// What the tools are for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To build and run weir.
+    Build,
+    /// To run Apache Kafka, too.
+    Kafka,
+    /// To build applications of Kafka Streams, too.
+    Streams,
+}
+
+/// Sees to everything that the purpose needs.
 /// Errors: something is missing that cannot be installed from here; the message says what to type.
-pub(crate) fn prepare(kafka: bool) -> anyhow::Result<Toolchain> {
+pub(crate) fn prepare(purpose: Purpose) -> anyhow::Result<Toolchain> {
     let mut needs: Vec<&Need> = BUILD_NEEDS.iter().collect();
-    if kafka {
+    if purpose != Purpose::Build {
         needs.extend(&KAFKA_NEEDS);
+    }
+    if purpose == Purpose::Streams {
+        needs.extend(&STREAMS_NEEDS);
     }
     needs.retain(|need| !(need.present)());
     if !needs.is_empty() {

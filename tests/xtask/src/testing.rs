@@ -4,15 +4,17 @@
 use std::process::Command;
 
 use crate::process::{cargo, run};
+use crate::setup::Purpose;
 use crate::workspace::Workspace;
 use crate::{guests, setup, tools};
 
 /// The test binaries of the package of tests that need a broker, where they exist.
-const ON_A_BROKER: [&str; 9] = [
+const ON_A_BROKER: [&str; 10] = [
     "harness",
     "scenarios",
     "http_api",
     "bad_input",
+    "serdes",
     "swap",
     "members",
     "internal_topics",
@@ -23,7 +25,10 @@ const ON_A_BROKER: [&str; 9] = [
 /// Builds what the tests use and runs them all. With `kafka`, a machine without Java or Maven is an
 /// error.
 pub(crate) fn run_all(kafka: bool) -> anyhow::Result<()> {
-    let toolchain = setup::prepare(kafka)?;
+    let toolchain = setup::prepare(match kafka {
+        true => Purpose::Kafka,
+        false => Purpose::Build,
+    })?;
     let workspace = Workspace::load()?;
     guests::build(&workspace, &toolchain)?;
     workspace.announce_first_build();
@@ -58,7 +63,7 @@ fn tests(workspace: &Workspace, broker: &str) -> Command {
     command
         .args(["test", "--workspace", "--no-fail-fast"])
         .env("WEIR_TEST_BROKER", broker)
-        .env("WEIR_BIN", workspace.weir())
+        .env("WEIR_BIN", workspace.executable("weir"))
         .env("WEIR_COMPONENTS", workspace.components());
     command
 }

@@ -104,6 +104,14 @@ pub(crate) fn java_and_maven() -> Result<(), String> {
     }
 }
 
+/// Whether Java comes with its compiler.
+pub(crate) fn java_compiler() -> bool {
+    match env::var_os("JAVA_HOME") {
+        Some(home) => Path::new(&home).join("bin/javac").is_file(),
+        None => program(&["javac"]).is_some(),
+    }
+}
+
 fn java_version() -> Option<u32> {
     let java = match env::var_os("JAVA_HOME") {
         Some(home) => Path::new(&home).join("bin/java"),

@@ -79,11 +79,11 @@ impl Workspace {
         self.target.join("components")
     }
 
-    /// The daemon's executable, once it is built.
-    pub(crate) fn weir(&self) -> PathBuf {
+    /// The executable of this name, once it is built.
+    pub(crate) fn executable(&self, name: &str) -> PathBuf {
         self.target
             .join("debug")
-            .join(format!("weir{}", std::env::consts::EXE_SUFFIX))
+            .join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
     }
 
     /// The members that are components.

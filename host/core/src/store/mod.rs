@@ -12,6 +12,7 @@ pub mod memory;
 pub mod overlay;
 mod segments;
 pub mod session;
+mod timed_keys;
 pub mod versions;
 pub mod window;
 

@@ -8,9 +8,9 @@
 use std::ops::{Bound, ControlFlow};
 
 use super::overlay::Overlay;
-use super::segments::{ENTRIES, Header, Retention, Segments, prefix, segment_key};
+use super::segments::{ENTRIES, Retention, Segments, prefix, segment_key};
 use super::{Backend, Entries, Error, KeyRange, StoreId};
-use crate::codec::{ordered, split_session_key, take_escaped, take_ordered};
+use crate::codec::{ordered, take_escaped, take_ordered};
 use crate::record::Column;
 
 /// The sessions of one store. Entries live in the overlay; this is the way to them.
@@ -64,7 +64,7 @@ impl SessionStore {
             overlay.put(
                 self.segments.store,
                 place,
-                &entry_key(&header, key, start, end),
+                &header.entry_key(key, [end, start]),
                 value,
                 end,
             );
@@ -81,7 +81,7 @@ impl SessionStore {
     ) -> Result<Option<Vec<u8>>, Error> {
         match self.segments.header(overlay)? {
             Some(header) if end >= self.segments.floor(header.last) => {
-                let key = entry_key(&header, key, start, end);
+                let key = header.entry_key(key, [end, start]);
                 Ok(overlay
                     .get(self.segments.store, &key)?
                     .map(|(value, _)| value))
@@ -98,12 +98,7 @@ impl SessionStore {
         keys: &Column,
         place_of: impl Fn(usize) -> &'p [u32],
     ) -> Result<Entries, Error> {
-        let mut headers = Vec::with_capacity(keys.len());
-        for row in 0..keys.len() {
-            headers.push(self.segments.header_as_of(overlay, Some(place_of(row)))?);
-        }
-        let asked = self.entry_keys(keys, |row| headers[row]);
-        overlay.get_many_as_of(self.segments.store, &asked, place_of)
+        self.segments.fetch_many_as_of::<2>(overlay, keys, place_of)
     }
 
     /// Where the committed sessions of these keys, as topics carry them, lie in the backend; null
@@ -113,20 +108,7 @@ impl SessionStore {
         backend: &dyn Backend,
         keys: &Column,
     ) -> Result<Option<Column>, Error> {
-        let header = self.segments.committed_header(backend)?;
-        Ok(header.map(|header| self.entry_keys(keys, |_| Some(header))))
-    }
-
-    fn entry_keys(&self, keys: &Column, header_of: impl Fn(usize) -> Option<Header>) -> Column {
-        let mut asked = Column::with_capacity(keys.len(), keys.bytes().len() + 12 * keys.len());
-        for (row, key) in keys.iter().enumerate() {
-            let session = key.and_then(split_session_key).zip(header_of(row));
-            let floor = |header: &Header| self.segments.floor(header.last);
-            let kept = session.filter(|((_, _, end), header)| *end >= floor(header));
-            let entry = kept.map(|((key, start, end), header)| entry_key(&header, key, start, end));
-            asked.push(entry.as_deref());
-        }
-        asked
+        self.segments.committed_keys::<2>(backend, keys)
     }
 
     /// A key's sessions with end >= `earliest_end` and start <= `latest_start` that readers see, by
@@ -228,7 +210,7 @@ impl SessionStore {
         let mut keys = Column::default();
         for open in &closed {
             let (start, key) = take_ordered(&open.rest).ok_or_else(|| self.segments.corrupted())?;
-            keys.push(Some(&entry_key(&header, key, start, open.time)));
+            keys.push(Some(&header.entry_key(key, [open.time, start])));
         }
         let entries = overlay.get_many(self.segments.store, &keys)?;
         let found = keys.iter().zip(entries.values.iter());
@@ -275,13 +257,6 @@ impl SessionStore {
     pub fn expire(&mut self, overlay: &mut Overlay) -> Result<(), Error> {
         self.segments.expire(overlay, super::LAST_PLACE)
     }
-}
-
-fn entry_key(header: &Header, key: &[u8], start: i64, end: i64) -> Vec<u8> {
-    let mut bytes = header.prefix(end, key);
-    bytes.extend(ordered(end));
-    bytes.extend(ordered(start));
-    bytes
 }
 
 /// What tells apart the open sessions of one end.

@@ -8,9 +8,9 @@
 use std::ops::{Bound, ControlFlow};
 
 use super::overlay::Overlay;
-use super::segments::{ENTRIES, Header, Segments, segment_key};
+use super::segments::{ENTRIES, Segments, segment_key};
 use super::{Backend, Entries, Error, KeyRange, StoreId};
-use crate::codec::{ordered, split_windowed_key, take_escaped, take_ordered};
+use crate::codec::{ordered, take_escaped, take_ordered};
 use crate::record::Column;
 
 pub use super::segments::Retention;
@@ -66,7 +66,7 @@ impl WindowStore {
     ) -> Result<(), Error> {
         let header = self.segments.observe(overlay, place, start)?;
         if start >= self.segments.floor(header.last) {
-            let key = entry_key(&header, key, start);
+            let key = header.entry_key(key, [start]);
             overlay.put(self.segments.store, place, &key, value, timestamp);
         }
         Ok(())
@@ -81,7 +81,7 @@ impl WindowStore {
     ) -> Result<Option<(Vec<u8>, i64)>, Error> {
         match self.segments.header(overlay)? {
             Some(header) if start >= self.segments.floor(header.last) => {
-                overlay.get(self.segments.store, &entry_key(&header, key, start))
+                overlay.get(self.segments.store, &header.entry_key(key, [start]))
             }
             _ => Ok(None),
         }
@@ -90,9 +90,7 @@ impl WindowStore {
     /// The aggregates of many windows, by their keys as topics carry them, in their order. One
     /// look-up below. Null where the key is null or none of a window.
     pub fn fetch_many(&mut self, overlay: &Overlay, keys: &Column) -> Result<Entries, Error> {
-        let header = self.segments.header(overlay)?;
-        let asked = self.entry_keys(keys, |_| header);
-        overlay.get_many(self.segments.store, &asked)
+        self.segments.fetch_many::<1>(overlay, keys)
     }
 
     /// As [`WindowStore::fetch_many`], each key as of its row's place: with the windows, and the
@@ -103,12 +101,7 @@ impl WindowStore {
         keys: &Column,
         place_of: impl Fn(usize) -> &'p [u32],
     ) -> Result<Entries, Error> {
-        let mut headers = Vec::with_capacity(keys.len());
-        for row in 0..keys.len() {
-            headers.push(self.segments.header_as_of(overlay, Some(place_of(row)))?);
-        }
-        let asked = self.entry_keys(keys, |row| headers[row]);
-        overlay.get_many_as_of(self.segments.store, &asked, place_of)
+        self.segments.fetch_many_as_of::<1>(overlay, keys, place_of)
     }
 
     /// Where the committed windows of these keys, as topics carry them, lie in the backend; null
@@ -118,19 +111,7 @@ impl WindowStore {
         backend: &dyn Backend,
         keys: &Column,
     ) -> Result<Option<Column>, Error> {
-        let header = self.segments.committed_header(backend)?;
-        Ok(header.map(|header| self.entry_keys(keys, |_| Some(header))))
-    }
-
-    fn entry_keys(&self, keys: &Column, header_of: impl Fn(usize) -> Option<Header>) -> Column {
-        let mut asked = Column::with_capacity(keys.len(), keys.bytes().len() + 12 * keys.len());
-        for (row, key) in keys.iter().enumerate() {
-            let window = key.and_then(split_windowed_key).zip(header_of(row));
-            let kept = window.filter(|((_, start), header)| *start >= self.floor(header.last));
-            let entry = kept.map(|((key, start), header)| entry_key(&header, key, start));
-            asked.push(entry.as_deref());
-        }
-        asked
+        self.segments.committed_keys::<1>(backend, keys)
     }
 
     /// Visits a key's windows that start in `[from, to]`, by start (from the highest down with
@@ -211,7 +192,7 @@ impl WindowStore {
         };
         let mut keys = Column::default();
         for open in &closed {
-            keys.push(Some(&entry_key(&header, &open.rest, open.time)));
+            keys.push(Some(&header.entry_key(&open.rest, [open.time])));
         }
         let entries = overlay.get_many(self.segments.store, &keys)?;
         let found = closed
@@ -266,12 +247,6 @@ impl WindowStore {
     pub fn expire(&mut self, overlay: &mut Overlay) -> Result<(), Error> {
         self.segments.expire(overlay, super::LAST_PLACE)
     }
-}
-
-fn entry_key(header: &Header, key: &[u8], start: i64) -> Vec<u8> {
-    let mut bytes = header.prefix(start, key);
-    bytes.extend(ordered(start));
-    bytes
 }
 
 fn window(bytes: &[u8], value: &[u8], timestamp: i64) -> Option<Window> {

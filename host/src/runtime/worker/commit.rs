@@ -153,6 +153,12 @@ impl Session<'_> {
         let meters = &self.worker.shared.meters;
         meters.commits.increment(1);
         meters.commit_seconds.record(began.elapsed().as_secs_f64());
+        let (service, worker, took) = (
+            &self.worker.shared.name,
+            self.worker.number,
+            began.elapsed(),
+        );
+        tracing::trace!(service, worker, moved, ?took, "committed");
         Ok(())
     }
 

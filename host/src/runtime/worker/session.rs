@@ -75,6 +75,8 @@ impl<'w> Session<'w> {
         let blueprint = shared.blueprint();
         let guest = blueprint.program.instance().map_err(Fault::Fail)?;
         let producer = Producer::open(cluster, &identity, site.batch_bytes)?;
+        let internal = site.internal_bytes.keys().map(String::as_str);
+        producer.meet(internal.chain(blueprint.topology.sink_topics()))?;
         let homes = blueprint
             .topology
             .subtopologies()
@@ -252,6 +254,8 @@ impl<'w> Session<'w> {
                 subtopology,
                 partition: rows.partition,
             };
+            let (service, count) = (&self.worker.shared.name, rows.offsets.len());
+            tracing::trace!(service, task = %id, topic = %rows.topic, count, "fetched");
             // Rows of a task that is no longer owned may still come: they are dropped.
             if let Some(Owned::Running(running)) = self.tasks.get_mut(&id) {
                 running.task.enqueue(&rows.topic, rows.rows, rows.offsets);

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use weir::{TimeWindows, Topology};
 
 type Bytes = Vec<u8>;
@@ -16,6 +17,12 @@ pub fn bench(t: &mut Topology) {
     let input: String = t.config_or("in", "in".to_owned());
     let output: String = t.config_or("out", "out".to_owned());
     let table: String = t.config_or("table", "table".to_owned());
+    if workload == "map" {
+        t.stream::<Bytes, Line>(&input)
+            .map_values(Line::priced)
+            .to(&output);
+        return;
+    }
     let rows = t.stream::<Bytes, Bytes>(&input);
     match workload.as_str() {
         "passthrough" => rows.map_values(Clone::clone).to(&output),
@@ -42,7 +49,7 @@ pub fn bench(t: &mut Topology) {
             .to_stream()
             .to(&output),
         other => t.refuse(format!(
-            "workload `{other}`: give passthrough, count, count-cached, latest, join or window"
+            "workload `{other}`: give passthrough, map, count, count-cached, latest, join or window"
         )),
     }
 }
@@ -58,4 +65,37 @@ fn count_of(state: &[u8]) -> i64 {
     state
         .first_chunk()
         .map_or(0, |bytes| i64::from_be_bytes(*bytes))
+}
+
+/// A line of an order.
+#[derive(Deserialize, Serialize)]
+struct Line {
+    id: u64,
+    customer: u64,
+    product: String,
+    quantity: u64,
+    price_cents: u64,
+    note: String,
+}
+
+/// The line with what it costs.
+#[derive(Deserialize, Serialize)]
+struct Priced {
+    id: u64,
+    customer: u64,
+    product: String,
+    total_cents: u64,
+    note: String,
+}
+
+impl Line {
+    fn priced(&self) -> Priced {
+        Priced {
+            id: self.id,
+            customer: self.customer,
+            product: self.product.clone(),
+            total_cents: self.quantity * self.price_cents,
+            note: self.note.clone(),
+        }
+    }
 }
