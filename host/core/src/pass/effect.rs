@@ -11,7 +11,8 @@ use crate::store::StoreId;
 pub struct Effects {
     /// Rows to produce, in order.
     pub produce: Vec<Produce>,
-    /// Rows that failed, under the policies `dead-letter` and `skip`.
+    /// Rows that failed, under the policies `dead-letter` and `skip`: a consumed row once, with
+    /// its first failure.
     pub dead_letters: Vec<DeadLetter>,
 }
 

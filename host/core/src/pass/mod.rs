@@ -64,6 +64,10 @@ impl Pass<'_> {
         self.outbox.finish(self.plan, &spread, effects);
         let mut failed = self.failed;
         failed.sort_by(|one, other| compare(&one.place, &other.place));
+        // A row that fails in several branches is one row.
+        failed.dedup_by(|later, first| {
+            first.letter.position.is_some() && first.letter.position == later.letter.position
+        });
         effects
             .dead_letters
             .extend(failed.into_iter().map(|failed| failed.letter));
