@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every test on the embedded broker, and those that need a broker once more
 //! on Apache Kafka.
 
+use std::env;
 use std::process::Command;
 
 use crate::process::{cargo, run};
@@ -22,6 +23,9 @@ const ON_A_BROKER: [&str; 10] = [
     "chaos",
 ];
 
+/// Tests at a time in a binary, on the embedded broker: most of their time they wait.
+const AT_A_TIME: &str = "4";
+
 /// Builds what the tests use and runs them all. With `kafka`, a machine without Java or Maven is an
 /// error.
 pub(crate) fn run_all(kafka: bool) -> anyhow::Result<()> {
@@ -35,7 +39,11 @@ pub(crate) fn run_all(kafka: bool) -> anyhow::Result<()> {
     run(cargo().args(["build", "--package", "weir", "--bin", "weir"]))?;
 
     eprintln!("xtask: all tests, on the embedded broker");
-    run(&mut tests(&workspace, "embedded"))?;
+    let mut command = tests(&workspace, "embedded");
+    if env::var_os("RUST_TEST_THREADS").is_none() {
+        command.env("RUST_TEST_THREADS", AT_A_TIME);
+    }
+    run(&mut command)?;
 
     if let Err(missing) = tools::java_and_maven() {
         // With `kafka`, the setup above has already refused.
