@@ -27,16 +27,16 @@ pub(crate) enum Contender {
 
 /// What a contender is to do.
 #[derive(Clone, Debug)]
-pub(crate) struct Job<'a> {
+pub(crate) struct Job {
     /// The broker.
-    pub(crate) bootstrap: &'a str,
-    /// What is done: a topology of the guest `bench`, or `orders`.
-    pub(crate) workload: &'a str,
+    pub(crate) bootstrap: String,
+    /// What is done: a topology of the guest `bench`, or `orders`, which has topics of its own.
+    pub(crate) workload: &'static str,
     /// The name of the service and its group; of `orders`, how all names begin.
-    pub(crate) id: &'a str,
-    pub(crate) input: &'a str,
-    pub(crate) output: &'a str,
-    pub(crate) table: &'a str,
+    pub(crate) id: String,
+    pub(crate) input: &'static str,
+    pub(crate) output: &'static str,
+    pub(crate) table: &'static str,
     pub(crate) commit_ms: u64,
     /// How many services do it, each all of it: `id`-1, `id`-2 and so on, if more than one. Kafka
     /// Streams ignores it: there a service is a process.
@@ -68,7 +68,7 @@ impl Contender {
 
     /// Starts it on a job. Its state, settings and log are in `folder`, where a second start finds
     /// them again.
-    pub(crate) fn start(self, job: &Job<'_>, folder: &Path) -> anyhow::Result<Child> {
+    pub(crate) fn start(self, job: &Job, folder: &Path) -> anyhow::Result<Child> {
         match self {
             Self::Weir => {
                 for (service, package) in job.services() {
@@ -82,8 +82,8 @@ impl Contender {
             }
             Self::Loop => {
                 let mut command = Command::new(std::env::current_exe()?);
-                command.arg("loop").args(["--bootstrap", job.bootstrap]);
-                command.args(["--id", job.id, "--in", job.input, "--out", job.output]);
+                command.arg("loop").args(["--bootstrap", &job.bootstrap]);
+                command.args(["--id", &job.id, "--in", job.input, "--out", job.output]);
                 command.args(["--commit-ms", &job.commit_ms.to_string()]);
                 Child::spawn("loop", &mut command, folder)
             }
@@ -93,14 +93,14 @@ impl Contender {
     }
 }
 
-impl Job<'_> {
+impl Job {
     /// Weir's services, and the packages of their components.
     fn services(&self) -> Vec<(String, &'static str)> {
         match (self.workload, self.copies) {
             ("orders", _) => SERVICES
                 .map(|name| (format!("{}-{name}", self.id), name))
                 .to_vec(),
-            (_, 1) => vec![(self.id.to_owned(), BENCH)],
+            (_, 1) => vec![(self.id.clone(), BENCH)],
             (_, copies) => (1..=copies)
                 .map(|copy| (format!("{}-{copy}", self.id), BENCH))
                 .collect(),
@@ -125,7 +125,7 @@ pub(crate) fn component(folder: &Path, service: &str) -> PathBuf {
 }
 
 /// The configuration of a host. Names and topics are the benchmark's own: none needs an escape.
-fn weir_toml(job: &Job<'_>) -> String {
+fn weir_toml(job: &Job) -> String {
     let mut toml = format!(
         "cluster = \"{}\"\nbrokers = \"{}\"\nstate = \"state\"\nhttp = \"127.0.0.1:0\"\n\
          components = \"components\"\n[defaults]\ncommit_interval = \"{}ms\"\n",
@@ -145,7 +145,7 @@ fn weir_toml(job: &Job<'_>) -> String {
     toml
 }
 
-fn start_streams(job: &Job<'_>, settings: &[&str], folder: &Path) -> anyhow::Result<Child> {
+fn start_streams(job: &Job, settings: &[&str], folder: &Path) -> anyhow::Result<Child> {
     // Where `cargo xtask bench` has Maven put it.
     let jar = paths::target().join("bench/streams/streams.jar");
     ensure!(
@@ -156,7 +156,7 @@ fn start_streams(job: &Job<'_>, settings: &[&str], folder: &Path) -> anyhow::Res
     let java = std::env::var_os("JAVA_HOME").map(|home| PathBuf::from(home).join("bin/java"));
     let mut command = Command::new(java.unwrap_or_else(|| PathBuf::from("java")));
     command.arg("-jar").arg(jar).arg(job.workload);
-    command.args(["--bootstrap", job.bootstrap, "--id", job.id]);
+    command.args(["--bootstrap", &job.bootstrap, "--id", &job.id]);
     command.args(["--in", job.input, "--out", job.output]);
     command.args(["--table", job.table]);
     command.args(["--commit-ms", &job.commit_ms.to_string()]);
@@ -171,21 +171,23 @@ fn start_streams(job: &Job<'_>, settings: &[&str], folder: &Path) -> anyhow::Res
 mod tests {
     use super::*;
 
-    const JOB: Job<'_> = Job {
-        bootstrap: "127.0.0.1:1",
-        workload: "count",
-        id: "run-1",
-        input: "keys",
-        output: "out",
-        table: "table",
-        commit_ms: 100,
-        copies: 1,
-    };
+    fn count() -> Job {
+        Job {
+            bootstrap: "127.0.0.1:1".to_owned(),
+            workload: "count",
+            id: "run-1".to_owned(),
+            input: "keys",
+            output: "out",
+            table: "table",
+            commit_ms: 100,
+            copies: 1,
+        }
+    }
 
     #[test]
     fn weir_is_configured_by_a_file_and_a_folder_of_components() {
         assert_eq!(
-            weir_toml(&JOB),
+            weir_toml(&count()),
             "cluster = \"run-1\"\nbrokers = \"127.0.0.1:1\"\nstate = \"state\"\n\
              http = \"127.0.0.1:0\"\ncomponents = \"components\"\n\
              [defaults]\ncommit_interval = \"100ms\"\n\
@@ -195,13 +197,16 @@ mod tests {
 
     #[test]
     fn a_job_is_one_service_many_copies_of_it_or_the_order_system() {
-        assert_eq!(JOB.services(), [("run-1".to_owned(), "bench")]);
-        let copies = Job { copies: 100, ..JOB };
+        assert_eq!(count().services(), [("run-1".to_owned(), "bench")]);
+        let copies = Job {
+            copies: 100,
+            ..count()
+        };
         assert_eq!(copies.services().len(), 100);
         assert_eq!(copies.services()[99].0, "run-1-100");
         let orders = Job {
             workload: "orders",
-            ..JOB
+            ..count()
         };
         assert_eq!(orders.services()[1].0, "run-1-order-details");
         assert_eq!(orders.services()[1].1, "order-details");

@@ -6,16 +6,14 @@ use anyhow::{Context as _, bail, ensure};
 use rdkafka::Message as _;
 use weir_tests::child::Child;
 
-use crate::contender::{Contender, Job};
+use crate::contender::Contender;
 use crate::cost::{Moment, Process, Stopwatch};
-use crate::ground::{Ground, Input};
+use crate::ground::{Ground, Input, OUTPUT};
 use crate::kafka::{self, Progress};
 use crate::outcome::{Outcome, rounded};
 use crate::rows::Rows;
 use crate::verify::{Change, Counts, Each, Verdict, Verifier};
 
-/// The output's topic.
-pub(crate) const OUTPUT: &str = "bench-out";
 /// How long a contender may commit nothing.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// How often a contender is looked at.
@@ -70,16 +68,7 @@ pub(crate) fn run(
     let client = ground.client().clone();
     client.create_topic(OUTPUT, kafka::PARTITIONS, &[]);
     let folder = tempfile::Builder::new().prefix("weir-bench-").tempdir()?;
-    let job = Job {
-        bootstrap: &ground.bootstrap(),
-        workload: workload.name(),
-        id: &id,
-        input: input.topic(),
-        output: OUTPUT,
-        table: Input::Table.topic(),
-        commit_ms: 100,
-        copies: 1,
-    };
+    let job = ground.job(workload.name(), &id, input.topic());
     let progress = Progress::of(&client, &id, input.topic())?;
     let begun = Instant::now();
     let mut child = contender.start(&job, folder.path())?;

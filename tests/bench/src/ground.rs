@@ -10,8 +10,12 @@ use std::time::SystemTime;
 use anyhow::Context as _;
 use weir_tests::{Broker, Client};
 
+use crate::contender::Job;
 use crate::kafka;
 use crate::rows::{Body, Rows};
+
+/// The topic that a contender writes to, new for each run.
+pub(crate) const OUTPUT: &str = "bench-out";
 
 /// A topic that is loaded once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,8 +97,18 @@ impl Ground {
         &self.client
     }
 
-    pub(crate) fn bootstrap(&self) -> String {
-        self.broker.bootstrap()
+    /// A job on this broker: one service that commits each 100 ms.
+    pub(crate) fn job(&self, workload: &'static str, id: &str, input: &'static str) -> Job {
+        Job {
+            bootstrap: self.broker.bootstrap(),
+            workload,
+            id: id.to_owned(),
+            input,
+            output: OUTPUT,
+            table: Input::Table.topic(),
+            commit_ms: 100,
+            copies: 1,
+        }
     }
 
     /// So many percent of `full`, at least 1.

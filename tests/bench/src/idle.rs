@@ -10,8 +10,8 @@ use weir_tests::child::Child;
 
 use crate::contender::{Contender, Job};
 use crate::cost::Process;
-use crate::drain::{self, OUTPUT};
-use crate::ground::{Ground, now_ms};
+use crate::drain;
+use crate::ground::{Ground, OUTPUT, now_ms};
 use crate::kafka::{self, Progress};
 use crate::outcome::{Outcome, megabytes, rounded};
 use crate::rows::{Body, Rows};
@@ -56,14 +56,8 @@ pub(crate) fn run(ground: &mut Ground, contender: Contender) -> anyhow::Result<O
         let own_folder = folder.path().join(&own);
         std::fs::create_dir(&own_folder)?;
         let job = Job {
-            bootstrap: &ground.bootstrap(),
-            workload: "passthrough",
-            id: &own,
-            input: INPUT,
-            output: OUTPUT,
-            table: "",
-            commit_ms: 100,
             copies,
+            ..ground.job("passthrough", &own, INPUT)
         };
         children.push(contender.start(&job, &own_folder)?);
     }

@@ -7,10 +7,10 @@ use anyhow::{Context as _, bail, ensure};
 use rdkafka::producer::{BaseProducer, BaseRecord};
 use rdkafka::{Message as _, Offset};
 
-use crate::contender::{Contender, Job};
+use crate::contender::Contender;
 use crate::cost::{Cost, Process};
-use crate::drain::{self, OUTPUT, PATIENCE};
-use crate::ground::{Ground, now_ms};
+use crate::drain::{self, PATIENCE};
+use crate::ground::{Ground, OUTPUT, now_ms};
 use crate::kafka;
 use crate::outcome::Outcome;
 use crate::rows::{Body, Rows, key_bytes};
@@ -30,16 +30,7 @@ pub(crate) fn run(
     let client = ground.client();
     client.create_topics(&[INPUT, OUTPUT]);
     let folder = tempfile::Builder::new().prefix("weir-bench-").tempdir()?;
-    let job = Job {
-        bootstrap: &ground.bootstrap(),
-        workload: "passthrough",
-        id: &id,
-        input: INPUT,
-        output: OUTPUT,
-        table: "",
-        commit_ms: 100,
-        copies: 1,
-    };
+    let job = ground.job("passthrough", &id, INPUT);
     let rows = Rows {
         count,
         keys: 1_000_000,

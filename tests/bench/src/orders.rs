@@ -60,14 +60,8 @@ pub(crate) fn run(
     prepare(client)?;
     let folder = tempfile::Builder::new().prefix("weir-bench-").tempdir()?;
     let job = Job {
-        bootstrap: &ground.bootstrap(),
-        workload: "orders",
-        id: &id,
-        input: "",
-        output: "",
-        table: "",
         commit_ms: load.commit_ms,
-        copies: 1,
+        ..ground.job("orders", &id, "orders")
     };
     let mut desk = Desk::open(client, load.rate)?;
     let mut child = contender.start(&job, folder.path())?;

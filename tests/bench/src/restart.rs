@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use rdkafka::Offset;
+use weir_tests::child::Child;
 use weir_tests::wait;
 
-use crate::contender::{Contender, Job};
+use crate::contender::Contender;
 use crate::cost::Process;
-use crate::drain::{self, OUTPUT, PATIENCE, until_committed};
-use crate::ground::{Ground, now_ms};
+use crate::drain::{self, PATIENCE, until_committed};
+use crate::ground::{Ground, OUTPUT, now_ms};
 use crate::kafka::{self, Progress};
 use crate::outcome::{Outcome, rounded};
 use crate::paced::Paced;
@@ -52,23 +53,14 @@ pub(crate) fn run(
     };
     kafka::fill(client, INPUT, &state)?;
     let folder = tempfile::Builder::new().prefix("weir-bench-").tempdir()?;
-    let job = Job {
-        bootstrap: &ground.bootstrap(),
-        workload: "latest",
-        id: &id,
-        input: INPUT,
-        output: OUTPUT,
-        table: "",
-        commit_ms: 100,
-        copies: 1,
-    };
+    let job = ground.job("latest", &id, INPUT);
     let progress = Progress::of(client, &id, INPUT)?;
     let mut child = contender.start(&job, folder.path())?;
     commit_all(&mut child, &progress, state.count)?;
     let mut later = Rows {
         count: u64::MAX,
         keys: state.keys.div_ceil(2),
-        ..state.clone()
+        ..state
     };
     let stream = Paced::start(client, INPUT, later.clone(), PER_S)?;
     std::thread::sleep(AROUND);
@@ -108,11 +100,7 @@ pub(crate) fn run(
     })
 }
 
-fn commit_all(
-    child: &mut weir_tests::child::Child,
-    progress: &Progress,
-    rows: u64,
-) -> anyhow::Result<()> {
+fn commit_all(child: &mut Child, progress: &Progress, rows: u64) -> anyhow::Result<()> {
     let mut last = (0, Instant::now());
     until_committed(child, progress, rows, |committed| {
         if committed != last.0 {

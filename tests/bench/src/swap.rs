@@ -17,10 +17,10 @@ use rdkafka::Offset;
 use weir_tests::child::Child;
 use weir_tests::{Client, wait};
 
-use crate::contender::{self, Contender, Job};
+use crate::contender::{self, Contender};
 use crate::cost::Process;
-use crate::drain::{self, OUTPUT, PATIENCE};
-use crate::ground::{Ground, now_ms};
+use crate::drain::{self, PATIENCE};
+use crate::ground::{Ground, OUTPUT, now_ms};
 use crate::kafka;
 use crate::outcome::{Outcome, rounded};
 use crate::paced::Paced;
@@ -39,16 +39,7 @@ pub(crate) fn run(ground: &mut Ground, contender: Contender) -> anyhow::Result<O
     let client = ground.client();
     client.create_topics(&[INPUT, OUTPUT]);
     let folder = tempfile::Builder::new().prefix("weir-bench-").tempdir()?;
-    let job = Job {
-        bootstrap: &ground.bootstrap(),
-        workload: "passthrough",
-        id: &id,
-        input: INPUT,
-        output: OUTPUT,
-        table: "",
-        commit_ms: 100,
-        copies: 1,
-    };
+    let job = ground.job("passthrough", &id, INPUT);
     let mut rows = Rows {
         count: u64::MAX,
         keys: 1_000_000,

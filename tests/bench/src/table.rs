@@ -36,11 +36,14 @@ const fn column(title: &'static str, value: fn(&Outcome) -> Option<f64>, digits:
 /// The contender that is compared with each of the others.
 const OURS: &str = "weir";
 
+/// By name, in the order of first mention.
+type Named<T> = Vec<(String, T)>;
+
 /// The runs of a benchmark, in the order in which they were made.
 #[derive(Default)]
 pub(crate) struct Runs {
-    /// By scenario and contender, each in the order of its first run.
-    scenarios: Vec<(String, Vec<(String, Vec<Outcome>)>)>,
+    /// By scenario and contender.
+    scenarios: Named<Named<Vec<Outcome>>>,
 }
 
 impl Runs {
@@ -107,7 +110,7 @@ impl Runs {
     }
 }
 
-fn entry<'a, T: Default>(list: &'a mut Vec<(String, T)>, name: &str) -> &'a mut T {
+fn entry<'a, T: Default>(list: &'a mut Named<T>, name: &str) -> &'a mut T {
     let place = list.iter().position(|(it, _)| it == name);
     let place = place.unwrap_or_else(|| {
         list.push((name.to_owned(), T::default()));
