@@ -36,7 +36,6 @@ pub(crate) fn run_all(kafka: bool) -> anyhow::Result<()> {
     let workspace = Workspace::load()?;
     guests::build(&workspace, &toolchain)?;
     workspace.announce_first_build();
-    run(cargo().args(["build", "--package", "weir", "--bin", "weir"]))?;
 
     eprintln!("xtask: all tests, on the embedded broker");
     let mut command = tests(&workspace, "embedded");
@@ -64,8 +63,8 @@ pub(crate) fn run_all(kafka: bool) -> anyhow::Result<()> {
     run(&mut command)
 }
 
-/// `cargo test` over the whole workspace, always: a selection of packages would have other
-/// features, and features that differ compile RocksDB again.
+/// `cargo test` over the whole workspace, always: it makes the daemon, too, which a selection of
+/// packages would make once more, with other features.
 fn tests(workspace: &Workspace, broker: &str) -> Command {
     let mut command = cargo();
     command
