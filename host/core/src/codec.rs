@@ -25,11 +25,15 @@ pub fn take_ordered(bytes: &[u8]) -> Option<(i64, &[u8])> {
 /// does.
 pub fn push_escaped(out: &mut Vec<u8>, key: &[u8]) {
     out.reserve(key.len() + 2);
-    for &byte in key {
-        out.push(byte);
-        if byte == 0 {
-            out.push(u8::MAX);
+    if key.contains(&0) {
+        for &byte in key {
+            out.push(byte);
+            if byte == 0 {
+                out.push(u8::MAX);
+            }
         }
+    } else {
+        out.extend_from_slice(key);
     }
     out.extend([0, 0]);
 }
@@ -65,6 +69,13 @@ pub fn take_escaped(bytes: &[u8]) -> Option<(Cow<'_, [u8]>, &[u8])> {
 /// A windowed key as a topic carries it: key bytes, then the window's start.
 pub fn windowed_key(key: &[u8], start: i64) -> Vec<u8> {
     [key, &start.to_be_bytes()].concat()
+}
+
+/// Makes `out` the [`windowed_key`] of a key and a start.
+pub fn set_windowed_key(out: &mut Vec<u8>, key: &[u8], start: i64) {
+    out.clear();
+    out.extend_from_slice(key);
+    out.extend(start.to_be_bytes());
 }
 
 /// Key and start of [`windowed_key`]; `None`: fewer than eight bytes.

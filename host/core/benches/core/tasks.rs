@@ -56,7 +56,7 @@ fn with_keys(mut service: Service, topic: &'static str, keys: u64) -> Service {
         for number in first..keys.min(first + 100_000) {
             batch.push(Some(&key(number)), Some(&[b't'; 100]), 0);
         }
-        service.transaction(vec![(topic, batch)]);
+        service.load(vec![(topic, batch)]);
     }
     service
 }

@@ -4,9 +4,10 @@
 //! state has the highest timestamp of its rows. Windows close by the operator's own stream time,
 //! which rows without a key do not move; a cogroup has one for each input.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::codec::{split_windowed_key, windowed_key};
+use crate::codec::{set_windowed_key, split_windowed_key};
 use crate::pass::Pass;
 use crate::pass::dropped::Reason;
 use crate::pass::error::Error;
@@ -19,11 +20,11 @@ use crate::topology::{NodeId, Operation};
 
 use super::Emitted;
 use super::emitted::{number, part};
-use super::fold::{Target, fold};
+use super::fold::{Results, Target, fold};
 use super::interner::Interner;
 use super::session::Sessions;
 use super::sliding::Sliding;
-use super::windowed::Work;
+use super::windowed::{Taken, Work};
 use crate::pass::memory::Timed;
 
 /// Aggregates the rows.
@@ -70,44 +71,48 @@ pub(super) fn run(
     Ok(emitted)
 }
 
-/// Rows of the batch with the keys of their groups, as they will be sent.
+/// The rows of the batch with the groups that they go into.
 #[derive(Default)]
 struct Plan {
-    rows: Vec<u32>,
-    inputs: Vec<u8>,
-    keys: Column,
+    targets: Vec<Target>,
+    /// Keys as they will be sent.
+    groups: Interner,
 }
 
 impl Plan {
-    fn push(&mut self, row: usize, input: u8, key: &[u8]) {
-        self.rows.push(number(row));
-        self.inputs.push(input);
-        self.keys.push(Some(key));
+    fn push(&mut self, taken: &Taken, key: &[u8]) {
+        self.targets.push(Target {
+            row: number(taken.row),
+            input: taken.input,
+            group: self.groups.number(key),
+        });
     }
 }
 
 /// Every row with its key, or with each of its windows that is open still.
 fn plan(pass: &mut Pass<'_>, work: &Work<'_>, window: Option<Window>) -> Plan {
     let mut plan = Plan::default();
+    plan.targets.reserve(work.taken.len());
+    let mut windowed = Vec::new();
     for taken in &work.taken {
-        let (row, input) = (taken.row, taken.input);
-        let key = work.rows.keys.get(row).expect("taken rows have keys");
+        let key = work.rows.keys.get(taken.row).expect("taken rows have keys");
         let Some(Window::Hopping {
             size,
             advance,
             grace,
         }) = window
         else {
-            plan.push(row, input, key);
+            plan.push(taken, key);
             continue;
         };
-        let before = plan.rows.len();
-        for start in starts(work.rows.timestamps[row], size, advance) {
+        let before = plan.targets.len();
+        for start in starts(work.rows.timestamps[taken.row], size, advance) {
             if start.saturating_add(size) > taken.stream_time.saturating_sub(grace) {
-                plan.push(row, input, &windowed_key(key, start));
+                set_windowed_key(&mut windowed, key, start);
+                plan.push(taken, &windowed);
             }
         }
-        if plan.rows.len() == before {
+        if plan.targets.len() == before {
             pass.drop_row(work.node, Reason::Late);
         }
     }
@@ -144,26 +149,23 @@ impl Grouped<'_> {
             ..
         } = self.work;
         let (first, end) = (number(range.start), number(range.end));
-        let planned = &self.plan.rows;
-        let planned =
-            planned.partition_point(|&row| row < first)..planned.partition_point(|&row| row < end);
-        let mut groups = Interner::default();
-        let targets: Vec<Target> = planned
-            .map(|target| Target {
-                row: self.plan.rows[target] - first,
-                input: self.plan.inputs[target],
-                group: groups.number(self.plan.keys.get(target).expect("a group has a key")),
-            })
-            .collect();
+        let Plan { targets, groups } = &self.plan;
+        let begin = |row: u32| targets.partition_point(|target| target.row < row);
+        let mut targets = Cow::Borrowed(&targets[begin(first)..begin(end)]);
+        if first > 0 {
+            targets
+                .to_mut()
+                .iter_mut()
+                .for_each(|target| target.row -= first);
+        }
         let before = self.fetch(pass, groups.keys())?;
         let input = part(rows, &range);
         let results = fold(pass, node, aggregator, &input, &targets, &before)?;
         pass.reject(node, &results.rejected, range.start, &|row| places.row(row));
         let made = Made {
-            groups,
-            targets,
+            targets: &targets,
             before,
-            states: results.states,
+            results,
         };
         self.write(pass, &made, range, emitted)
     }
@@ -180,7 +182,7 @@ impl Grouped<'_> {
     fn write(
         &self,
         pass: &mut Pass<'_>,
-        made: &Made,
+        made: &Made<'_>,
         range: Range<usize>,
         emitted: &mut Emitted,
     ) -> Result<(), Trouble> {
@@ -191,8 +193,8 @@ impl Grouped<'_> {
         let each = pass.topology.store(self.store).read_by_others;
         let mut timestamps = made.timestamps();
         let mut olds: Vec<Option<&[u8]>> = made.before.values.iter().collect();
-        for (position, (target, state)) in made.targets.iter().zip(&made.states).enumerate() {
-            let Some(state) = state else { continue };
+        for (position, state) in made.results.made() {
+            let target = &made.targets[position];
             let row = range.start + target.row as usize;
             while on_close && taken[closing].row < row {
                 self.work.send_closed(pass, closing, emitted)?;
@@ -202,16 +204,16 @@ impl Grouped<'_> {
             let timestamp =
                 timestamps[group].map_or(rows.timestamps[row], |old| old.max(rows.timestamps[row]));
             timestamps[group] = state.is_some().then_some(timestamp);
-            let key = made.groups.key(target.group);
+            let key = self.plan.groups.key(target.group);
             if each || last[group] == position {
                 let new = each || made.before.values.is_null(group);
-                self.put(pass, (row, key), state.as_deref(), timestamp, new)?;
+                self.put(pass, (row, key), state, timestamp, new)?;
             }
             if !on_close {
-                let change = (state.as_deref(), olds[group]);
+                let change = (state, olds[group]);
                 emitted.push_change(rows, row, Some(key), change, timestamp);
             }
-            olds[group] = state.as_deref();
+            olds[group] = state;
         }
         while on_close
             && taken
@@ -251,22 +253,18 @@ impl Grouped<'_> {
 }
 
 /// What an attempt has made.
-struct Made {
-    groups: Interner,
-    targets: Vec<Target>,
+struct Made<'t> {
+    targets: &'t [Target],
     before: Entries,
-    /// Of each target, as [`fold`] answers them.
-    states: Vec<Option<Option<Vec<u8>>>>,
+    results: Results,
 }
 
-impl Made {
+impl Made<'_> {
     /// Of each group its last target that has a state.
     fn last(&self) -> Vec<usize> {
-        let mut last = vec![usize::MAX; self.groups.keys().len()];
-        for (position, target) in self.targets.iter().enumerate() {
-            if self.states[position].is_some() {
-                last[target.group as usize] = position;
-            }
+        let mut last = vec![usize::MAX; self.before.values.len()];
+        for (position, _) in self.results.made() {
+            last[self.targets[position].group as usize] = position;
         }
         last
     }
@@ -277,7 +275,7 @@ impl Made {
             let there = !self.before.values.is_null(group);
             there.then(|| self.before.timestamps[group])
         };
-        (0..self.groups.keys().len()).map(old).collect()
+        (0..self.before.values.len()).map(old).collect()
     }
 }
 

@@ -27,10 +27,21 @@ pub(super) struct Target {
 /// What became of the targets.
 #[derive(Debug, Default)]
 pub(super) struct Results {
-    /// The group's state after each target; `None`: its row was refused, nothing happened. Null:
-    /// deleted.
-    pub(super) states: Vec<Option<Option<Vec<u8>>>>,
+    /// The group's state after each target. Null: deleted, or its row was refused.
+    states: Column,
+    /// The targets whose rows were refused, ascending.
+    refused: Vec<u32>,
     pub(super) rejected: Vec<Rejection>,
+}
+
+impl Results {
+    /// Each target whose row was not refused, with the state that it made of its group; a null
+    /// deletes it.
+    pub(super) fn made(&self) -> impl Iterator<Item = (usize, Option<&[u8]>)> {
+        let mut refused = self.refused.iter().peekable();
+        let states = self.states.iter().enumerate();
+        states.filter(move |&(target, _)| refused.next_if(|&&at| at == number(target)).is_none())
+    }
 }
 
 /// Folds rows into groups, whose states until now are `before`.
@@ -65,15 +76,25 @@ fn count(targets: &[Target], before: &Entries) -> Result<Results, Trouble> {
     for value in before.values.iter() {
         counts.push(count_up(value, 0)?);
     }
-    let mut results = Results::default();
+    let mut states = Column::with_capacity(targets.len(), 8 * targets.len());
     for target in targets {
         let count = &mut counts[target.group as usize];
         *count = count.wrapping_add(1);
-        results
-            .states
-            .push(Some(Some(count.to_be_bytes().to_vec())));
+        states.push(Some(&count.to_be_bytes()));
     }
-    Ok(results)
+    Ok(Results {
+        states,
+        ..Results::default()
+    })
+}
+
+/// Where the latest state of a group stands.
+#[derive(Clone, Copy)]
+enum Latest {
+    /// No step has made one.
+    Before,
+    /// The target of this number made it.
+    Made(usize),
 }
 
 fn call(
@@ -85,25 +106,30 @@ fn call(
     before: &Entries,
 ) -> Result<Results, Trouble> {
     let mut results = Results::default();
-    // Of each group: its state, once a former call has made one.
-    let mut latest: Vec<Option<Option<Vec<u8>>>> = vec![None; before.values.len()];
-    let mut next = 0;
-    while next < targets.len() {
-        let (steps, states) = program(&targets[next..], before, &latest);
+    let mut latest = vec![Latest::Before; before.values.len()];
+    while results.states.len() < targets.len() {
+        let first = results.states.len();
+        let (steps, states) = program(&targets[first..], &latest, |group, latest| match latest {
+            Latest::Before => before.values.get(group),
+            Latest::Made(target) => results.states.get(target),
+        });
         let folded = pass.functions.fold(function, rows, &steps, &states);
         let folded = folded.map_err(|failure| pass.trouble(node, failure))?;
         let made = folded.states.len();
         check_folded(&folded.states, folded.rejected.as_ref(), &steps)?;
-        for (target, state) in targets[next..next + made].iter().zip(folded.states.iter()) {
-            let state = state.map(<[u8]>::to_vec);
-            latest[target.group as usize] = Some(state.clone());
-            results.states.push(Some(state));
+        if made == targets.len() {
+            results.states = folded.states;
+            break;
         }
-        next += made;
+        results.states.append(&folded.states);
+        for target in first..first + made {
+            latest[targets[target].group as usize] = Latest::Made(target);
+        }
         if let Some(rejection) = folded.rejected {
-            while next < targets.len() && targets[next].row == rejection.row {
+            let rest = &targets[first + made..];
+            for _ in rest.iter().take_while(|target| target.row == rejection.row) {
+                results.refused.push(number(results.states.len()));
                 results.states.push(None);
-                next += 1;
             }
             results.rejected.push(rejection);
         }
@@ -113,10 +139,10 @@ fn call(
 
 /// The steps of targets, each from the state that the one before it in its group makes, and the
 /// states they begin with.
-fn program(
+fn program<'s>(
     targets: &[Target],
-    before: &Entries,
-    latest: &[Option<Option<Vec<u8>>>],
+    latest: &[Latest],
+    state_of: impl Fn(usize, Latest) -> Option<&'s [u8]>,
 ) -> (Steps, Column) {
     const UNSEEN: u32 = u32::MAX - 1;
     let mut states = Column::default();
@@ -124,10 +150,7 @@ fn program(
     for target in targets {
         let group = target.group as usize;
         if current[group] == UNSEEN {
-            let state = match &latest[group] {
-                Some(state) => state.as_deref(),
-                None => before.values.get(group),
-            };
+            let state = state_of(group, latest[group]);
             current[group] = Steps::NO_STATE;
             if state.is_some() {
                 current[group] = number(states.len());
@@ -135,12 +158,17 @@ fn program(
             }
         }
     }
-    let mut steps = Steps::default();
+    let mut steps = Steps {
+        kinds: vec![Step::Add; targets.len()],
+        left: Vec::with_capacity(targets.len()),
+        right: targets
+            .iter()
+            .map(|target| u32::from(target.input))
+            .collect(),
+        rows: targets.iter().map(|target| target.row).collect(),
+    };
     for (step, target) in targets.iter().enumerate() {
-        steps.kinds.push(Step::Add);
         steps.left.push(current[target.group as usize]);
-        steps.right.push(u32::from(target.input));
-        steps.rows.push(target.row);
         current[target.group as usize] = number(states.len() + step);
     }
     (steps, states)

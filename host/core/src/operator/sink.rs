@@ -18,9 +18,11 @@ pub(super) fn run(
     rows: Batch,
     places: &Places,
 ) -> Emitted {
+    let facts = pass.plan.facts.get(topic);
     let mut kept = Vec::with_capacity(rows.len());
     for row in 0..rows.len() {
-        match refused_by(pass, topic, &rows, row) {
+        let refused = facts.and_then(|facts| refusal(topic, facts, &rows, row, pass.now));
+        match refused {
             Some(reason) => pass.fail(node, places.row(row), &reason, ""),
             None => kept.push(number(row)),
         }
@@ -56,11 +58,6 @@ pub(super) fn repartition(
     }
     take(pass, internal.topic, internal.answers, rows, places, &kept);
     Emitted::none()
-}
-
-/// Why the topic would not take a row, if it would not.
-pub(crate) fn refused_by(pass: &Pass<'_>, topic: &str, rows: &Batch, row: usize) -> Option<String> {
-    refusal(topic, pass.plan.facts.get(topic)?, rows, row, pass.now)
 }
 
 fn take(

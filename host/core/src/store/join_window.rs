@@ -64,7 +64,7 @@ impl JoinWindow {
         header.arrivals += 1;
         self.segments.set_header(overlay, LAST_PLACE, &header);
         if timestamp >= self.segments.floor(header.last) {
-            let mut entry = header.prefix(timestamp, key);
+            let mut entry = prefix(header.segment(timestamp), key);
             entry.extend(ordered(timestamp));
             entry.extend(ordered(arrival));
             overlay.put(

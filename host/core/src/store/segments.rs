@@ -54,6 +54,10 @@ pub(super) struct Segments {
     pub(super) store: StoreId,
     retention: Retention,
     committed: Option<(u64, Option<Header>)>,
+    /// The record in the end, as long as the overlay's generation is this: nobody else writes it.
+    latest: Option<(u64, Option<Header>)>,
+    /// Where the key of an entry to be put is made.
+    pub(super) entry_key: Vec<u8>,
     /// Nothing open has a lower time, as long as the overlay's generation is this.
     earliest: Option<(u64, i64)>,
 }
@@ -70,13 +74,23 @@ impl Segments {
             store,
             retention,
             committed: None,
+            latest: None,
+            entry_key: Vec::new(),
             earliest: None,
         }
     }
 
     /// The store's record, if anything was ever written.
     pub(super) fn header(&mut self, overlay: &Overlay) -> Result<Option<Header>, Error> {
-        self.header_as_of(overlay, None)
+        let generation = overlay.generation();
+        if let Some((seen, header)) = self.latest
+            && seen == generation
+        {
+            return Ok(header);
+        }
+        let header = self.header_as_of(overlay, None)?;
+        self.latest = Some((generation, header));
+        Ok(header)
     }
 
     /// The store's record as of a place; `None`: in the end.
@@ -137,18 +151,16 @@ impl Segments {
         Ok(header)
     }
 
-    pub(super) fn set_header(&self, overlay: &mut Overlay, place: &[u32], header: &Header) {
+    pub(super) fn set_header(&mut self, overlay: &mut Overlay, place: &[u32], header: &Header) {
         let Header {
             last,
             interval,
             expired,
             arrivals,
         } = *header;
-        let bytes: Vec<u8> = [last, interval, expired, arrivals]
-            .into_iter()
-            .flat_map(i64::to_be_bytes)
-            .collect();
-        overlay.put(self.store, place, HEADER, Some(&bytes), last);
+        let bytes = [last, interval, expired, arrivals].map(i64::to_be_bytes);
+        overlay.put(self.store, place, HEADER, Some(bytes.as_flattened()), last);
+        self.latest = Some((overlay.generation(), Some(*header)));
     }
 
     /// The lowest time that readers see, `last` being the highest.
@@ -272,11 +284,6 @@ impl Header {
     pub(super) fn segment(&self, time: i64) -> i64 {
         time.div_euclid(self.interval)
     }
-
-    /// The beginning of the keys of `key`'s entries in the segment of `time`.
-    pub(super) fn prefix(&self, time: i64, key: &[u8]) -> Vec<u8> {
-        prefix(self.segment(time), key)
-    }
 }
 
 fn open_key(time: i64, rest: &[u8]) -> Vec<u8> {
@@ -305,8 +312,13 @@ pub(super) fn segment_key(segment: i64) -> Vec<u8> {
 /// The beginning of the keys of `key`'s entries in a segment.
 pub(super) fn prefix(segment: i64, key: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(9 + key.len() + 2 + 16);
-    bytes.push(ENTRIES);
-    bytes.extend(ordered(segment));
-    push_escaped(&mut bytes, key);
+    push_prefix(&mut bytes, segment, key);
     bytes
+}
+
+/// Appends the beginning of the keys of `key`'s entries in a segment.
+pub(super) fn push_prefix(out: &mut Vec<u8>, segment: i64, key: &[u8]) {
+    out.push(ENTRIES);
+    out.extend(ordered(segment));
+    push_escaped(out, key);
 }

@@ -59,17 +59,8 @@ impl SessionStore {
         (start, end): (i64, i64),
         value: Option<&[u8]>,
     ) -> Result<(), Error> {
-        let header = self.segments.observe(overlay, place, end)?;
-        if end >= self.segments.floor(header.last) {
-            overlay.put(
-                self.segments.store,
-                place,
-                &header.entry_key(key, [end, start]),
-                value,
-                end,
-            );
-        }
-        Ok(())
+        self.segments
+            .put(overlay, place, (key, [end, start]), value, end)
     }
 
     /// A session's aggregate.

@@ -5,12 +5,29 @@
 //! which an entry lies in its segment, and by which readers see it or not.
 
 use super::overlay::Overlay;
-use super::segments::{Header, Segments};
+use super::segments::{Header, Segments, push_prefix};
 use super::{Backend, Entries, Error};
 use crate::codec::{ordered, split_windowed_key};
 use crate::record::Column;
 
 impl Segments {
+    /// Puts the entry of a key and its times, or deletes it. What readers do not see is not kept.
+    pub(super) fn put<const N: usize>(
+        &mut self,
+        overlay: &mut Overlay,
+        place: &[u32],
+        (key, times): (&[u8], [i64; N]),
+        value: Option<&[u8]>,
+        timestamp: i64,
+    ) -> Result<(), Error> {
+        let header = self.observe(overlay, place, times[0])?;
+        if times[0] >= self.floor(header.last) {
+            header.set_entry_key(&mut self.entry_key, key, times);
+            overlay.put(self.store, place, &self.entry_key, value, timestamp);
+        }
+        Ok(())
+    }
+
     /// The entries of many keys, as topics carry them with `N` times. One look-up below. Null where
     /// the key is null, none of this kind, or of what readers do not see.
     pub(super) fn fetch_many<const N: usize>(
@@ -56,11 +73,14 @@ impl Segments {
         header_of: impl Fn(usize) -> Option<Header>,
     ) -> Column {
         let mut asked = Column::with_capacity(keys.len(), keys.bytes().len() + 12 * keys.len());
+        let mut entry = Vec::new();
         for (row, key) in keys.iter().enumerate() {
             let kept = header_of(row).zip(key.and_then(split::<N>));
             let kept = kept.filter(|(header, (_, times))| times[0] >= self.floor(header.last));
-            let entry = kept.map(|(header, (key, times))| header.entry_key(key, times));
-            asked.push(entry.as_deref());
+            asked.push(kept.map(|(header, (key, times))| {
+                header.set_entry_key(&mut entry, key, times);
+                entry.as_slice()
+            }));
         }
         asked
     }
@@ -69,9 +89,19 @@ impl Segments {
 impl Header {
     /// Where the entry of a key and its times lies.
     pub(super) fn entry_key<const N: usize>(&self, key: &[u8], times: [i64; N]) -> Vec<u8> {
-        let mut bytes = self.prefix(times[0], key);
-        bytes.extend(times.into_iter().flat_map(ordered));
+        let mut bytes = Vec::new();
+        self.set_entry_key(&mut bytes, key, times);
         bytes
+    }
+
+    /// Makes `out` the [`Header::entry_key`] of a key and its times.
+    fn set_entry_key<const N: usize>(&self, out: &mut Vec<u8>, key: &[u8], times: [i64; N]) {
+        out.clear();
+        out.reserve(1 + 8 + key.len() + 2 + 8 * N);
+        push_prefix(out, self.segment(times[0]), key);
+        for time in times {
+            out.extend(ordered(time));
+        }
     }
 }
 

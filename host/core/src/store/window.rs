@@ -64,12 +64,8 @@ impl WindowStore {
         value: Option<&[u8]>,
         timestamp: i64,
     ) -> Result<(), Error> {
-        let header = self.segments.observe(overlay, place, start)?;
-        if start >= self.segments.floor(header.last) {
-            let key = header.entry_key(key, [start]);
-            overlay.put(self.segments.store, place, &key, value, timestamp);
-        }
-        Ok(())
+        self.segments
+            .put(overlay, place, (key, [start]), value, timestamp)
     }
 
     /// A window's aggregate and timestamp.
