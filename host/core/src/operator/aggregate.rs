@@ -4,7 +4,6 @@
 //! state has the highest timestamp of its rows. Windows close by the operator's own stream time,
 //! which rows without a key do not move; a cogroup has one for each input.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::codec::{set_windowed_key, split_windowed_key};
@@ -87,6 +86,19 @@ impl Plan {
             group: self.groups.number(key),
         });
     }
+
+    /// Some of the targets, their rows numbered from `first` on, with their groups alone.
+    fn part(&self, targets: Range<usize>, first: u32) -> Plan {
+        let mut part = Plan::default();
+        for target in &self.targets[targets] {
+            part.targets.push(Target {
+                row: target.row - first,
+                input: target.input,
+                group: part.groups.number(self.groups.key(target.group)),
+            });
+        }
+        part
+    }
 }
 
 /// Every row with its key, or with each of its windows that is open still.
@@ -149,21 +161,19 @@ impl Grouped<'_> {
             ..
         } = self.work;
         let (first, end) = (number(range.start), number(range.end));
-        let Plan { targets, groups } = &self.plan;
-        let begin = |row: u32| targets.partition_point(|target| target.row < row);
-        let mut targets = Cow::Borrowed(&targets[begin(first)..begin(end)]);
-        if first > 0 {
-            targets
-                .to_mut()
-                .iter_mut()
-                .for_each(|target| target.row -= first);
-        }
-        let before = self.fetch(pass, groups.keys())?;
+        let begin = |row: u32| {
+            let targets = &self.plan.targets;
+            targets.partition_point(|target| target.row < row)
+        };
+        let part_of_plan =
+            (range.len() < rows.len()).then(|| self.plan.part(begin(first)..begin(end), first));
+        let plan = part_of_plan.as_ref().unwrap_or(&self.plan);
+        let before = self.fetch(pass, plan.groups.keys())?;
         let input = part(rows, &range);
-        let results = fold(pass, node, aggregator, &input, &targets, &before)?;
+        let results = fold(pass, node, aggregator, &input, &plan.targets, &before)?;
         pass.reject(node, &results.rejected, range.start, &|row| places.row(row));
         let made = Made {
-            targets: &targets,
+            plan,
             before,
             results,
         };
@@ -194,7 +204,7 @@ impl Grouped<'_> {
         let mut timestamps = made.timestamps();
         let mut olds: Vec<Option<&[u8]>> = made.before.values.iter().collect();
         for (position, state) in made.results.made() {
-            let target = &made.targets[position];
+            let target = &made.plan.targets[position];
             let row = range.start + target.row as usize;
             while on_close && taken[closing].row < row {
                 self.work.send_closed(pass, closing, emitted)?;
@@ -204,7 +214,7 @@ impl Grouped<'_> {
             let timestamp =
                 timestamps[group].map_or(rows.timestamps[row], |old| old.max(rows.timestamps[row]));
             timestamps[group] = state.is_some().then_some(timestamp);
-            let key = self.plan.groups.key(target.group);
+            let key = made.plan.groups.key(target.group);
             if each || last[group] == position {
                 let new = each || made.before.values.is_null(group);
                 self.put(pass, (row, key), state, timestamp, new)?;
@@ -253,8 +263,8 @@ impl Grouped<'_> {
 }
 
 /// What an attempt has made.
-struct Made<'t> {
-    targets: &'t [Target],
+struct Made<'p> {
+    plan: &'p Plan,
     before: Entries,
     results: Results,
 }
@@ -264,7 +274,7 @@ impl Made<'_> {
     fn last(&self) -> Vec<usize> {
         let mut last = vec![usize::MAX; self.before.values.len()];
         for (position, _) in self.results.made() {
-            last[self.targets[position].group as usize] = position;
+            last[self.plan.targets[position].group as usize] = position;
         }
         last
     }

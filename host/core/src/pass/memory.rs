@@ -22,8 +22,8 @@ pub(crate) enum Timed {
     Sessions(SessionStore),
     Buffer(Buffer),
     Join {
-        left: JoinWindow,
-        right: JoinWindow,
+        left: Box<JoinWindow>,
+        right: Box<JoinWindow>,
     },
 }
 
@@ -52,7 +52,8 @@ impl OperatorState {
                 ..
             } => {
                 let retention = before.saturating_add(*after).saturating_add(*grace);
-                let [left, right] = [left, right].map(|store| JoinWindow::new(*store, retention));
+                let window = |store| Box::new(JoinWindow::new(store, retention));
+                let (left, right) = (window(*left), window(*right));
                 Timed::Join { left, right }
             }
             _ => Timed::None,
