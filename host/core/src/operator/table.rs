@@ -37,6 +37,18 @@ pub(super) fn run(
     } else {
         Emitted::some(&rows, kept)
     };
+    keep(pass, node, store, emitted, places)
+}
+
+/// Puts the rows that a table sends on into its store, if it has one, and tells what was there
+/// before where somebody asks.
+pub(super) fn keep(
+    pass: &mut Pass<'_>,
+    node: NodeId,
+    store: Option<StoreId>,
+    emitted: Emitted,
+    places: &Places,
+) -> Result<Emitted, Error> {
     let Some(store) = store else {
         return Ok(emitted);
     };

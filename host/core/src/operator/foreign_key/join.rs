@@ -14,7 +14,7 @@ use crate::topology::description::JoinKind;
 use crate::topology::{NodeId, View};
 
 use super::super::Emitted;
-use super::super::table::{olds, put};
+use super::super::table::keep;
 use super::super::values::Pairs;
 use super::super::values::joined;
 use super::super::views::read;
@@ -69,13 +69,5 @@ pub(in crate::operator) fn run(
         let value = pair.and_then(|pair| values.values.get(pair));
         emitted.push(rows, row, rows.keys.get(row), value, rows.timestamps[row]);
     }
-    let Some(store) = join.store else {
-        return Ok(emitted);
-    };
-    let tells_old = pass.topology.node(node).tells_old;
-    let olds = tells_old
-        .then(|| olds(pass.overlay, store, emitted.rows()))
-        .transpose()?;
-    put(pass.overlay, store, emitted.rows(), &emitted.places(places));
-    Ok(emitted.telling(olds))
+    keep(pass, node, join.store, emitted, places)
 }
