@@ -87,12 +87,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Demo { arguments } => demo(&arguments),
         Command::Test { kafka } => testing::run_all(kafka),
         Command::Bench { arguments } => measuring::run_all(&arguments),
-        Command::Setup { kafka } => setup::prepare(if kafka {
-            Purpose::Kafka
-        } else {
-            Purpose::Build
-        })
-        .map(drop),
+        Command::Setup { kafka } => setup::prepare(Purpose::with_kafka(kafka)).map(drop),
         Command::Guests { build_std } => {
             let toolchain = if build_std {
                 setup::system_toolchain()?
@@ -110,9 +105,7 @@ fn demo(arguments: &[OsString]) -> anyhow::Result<()> {
     let toolchain = setup::prepare(Purpose::Build)?;
     let workspace = Workspace::load()?;
     let components = guests::build(&workspace, &toolchain)?;
-    workspace.announce_first_build();
-    process::run(cargo().args(["build", "--package", "weir", "--bin", "weir"]))?;
-    let mut weir = std::process::Command::new(workspace.executable("weir"));
+    let mut weir = std::process::Command::new(workspace.build_daemon()?);
     weir.arg("demo")
         .arg("--components")
         .arg(components)

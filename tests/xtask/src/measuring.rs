@@ -2,7 +2,6 @@
 //! them (`tests/bench`).
 
 use std::ffi::OsString;
-use std::path::Path;
 use std::process::Command;
 
 use crate::guests;
@@ -18,9 +17,8 @@ pub(crate) fn run_all(arguments: &[OsString]) -> anyhow::Result<()> {
     if !asks {
         let toolchain = setup::prepare(Purpose::Streams)?;
         guests::build(&workspace, &toolchain)?;
-        workspace.announce_first_build();
-        run(cargo().args(["build", "--package", "weir", "--bin", "weir"]))?;
-        run(&mut streams(&workspace.target().join("bench/streams")))?;
+        workspace.build_daemon()?;
+        run(&mut streams(&workspace))?;
     }
     run(cargo().args(["build", "--package", "weir-bench", "--bin", "bench"]))?;
     let mut bench = Command::new(workspace.executable("bench"));
@@ -32,12 +30,13 @@ pub(crate) fn run_all(arguments: &[OsString]) -> anyhow::Result<()> {
     Err(become_program(&mut bench))
 }
 
-/// Maven, which builds the applications of Kafka Streams into this folder.
-fn streams(folder: &Path) -> Command {
-    let pom = concat!(env!("CARGO_MANIFEST_DIR"), "/../bench/streams/pom.xml");
+/// Maven, which builds the applications of Kafka Streams into the folder of the build.
+fn streams(workspace: &Workspace) -> Command {
+    let folder = workspace.target().join("bench/streams");
     let mut maven = Command::new("mvn");
     maven
-        .args(["--batch-mode", "--quiet", "--file", pom])
+        .args(["--batch-mode", "--quiet", "--file"])
+        .arg(workspace.root().join("tests/bench/streams/pom.xml"))
         .arg(format!("-Dfolder={}", folder.display()))
         .arg("package");
     maven

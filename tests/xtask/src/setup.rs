@@ -124,6 +124,17 @@ pub(crate) enum Purpose {
     Streams,
 }
 
+impl Purpose {
+    /// With Apache Kafka, or without.
+    pub(crate) fn with_kafka(kafka: bool) -> Purpose {
+        if kafka {
+            Purpose::Kafka
+        } else {
+            Purpose::Build
+        }
+    }
+}
+
 /// Sees to everything that the purpose needs.
 /// Errors: something is missing that cannot be installed from here; the message says what to type.
 pub(crate) fn prepare(purpose: Purpose) -> anyhow::Result<Toolchain> {

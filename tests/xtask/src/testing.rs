@@ -29,10 +29,7 @@ const AT_A_TIME: &str = "4";
 /// Builds what the tests use and runs them all. With `kafka`, a machine without Java or Maven is an
 /// error.
 pub(crate) fn run_all(kafka: bool) -> anyhow::Result<()> {
-    let toolchain = setup::prepare(match kafka {
-        true => Purpose::Kafka,
-        false => Purpose::Build,
-    })?;
+    let toolchain = setup::prepare(Purpose::with_kafka(kafka))?;
     let workspace = Workspace::load()?;
     guests::build(&workspace, &toolchain)?;
     workspace.announce_first_build();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde_json::Value;
 
-use crate::process::{cargo, output};
+use crate::process::{cargo, output, run};
 
 /// Folders whose members with a `cdylib` are components, and the subfolder of `components/` that
 /// they go to.
@@ -24,6 +24,7 @@ pub(crate) struct Guest {
 
 /// What cargo says about the workspace.
 pub(crate) struct Workspace {
+    root: PathBuf,
     target: PathBuf,
     guests: Vec<Guest>,
     test_binaries: Vec<String>,
@@ -65,7 +66,13 @@ impl Workspace {
                 .filter(|package| package["name"] == "weir-tests")
                 .flat_map(|package| targets(package, "test"))
                 .collect(),
+            root,
         })
+    }
+
+    /// The checkout.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
     }
 
     /// The folder that cargo builds to.
@@ -77,6 +84,13 @@ impl Workspace {
     /// `tests`.
     pub(crate) fn components(&self) -> PathBuf {
         self.target.join("components")
+    }
+
+    /// Builds the daemon; returns its executable.
+    pub(crate) fn build_daemon(&self) -> anyhow::Result<PathBuf> {
+        self.announce_first_build();
+        run(cargo().args(["build", "--package", "weir", "--bin", "weir"]))?;
+        Ok(self.executable("weir"))
     }
 
     /// The executable of this name, once it is built.
