@@ -3,10 +3,13 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use serde::{Deserialize, Serialize};
+use support::Random;
 use weir::Data;
 use weir::serdes::{Avro, Json, Protobuf, Serde};
 
@@ -365,22 +368,7 @@ mod protobuf {
     }
 }
 
-/// A splitmix64 generator.
-struct Random(u64);
-
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
     fn text(&mut self) -> String {
         let length = self.below(12);
         let letters = (0..length).map(|_| char::from_u32(self.below(0xd7ff) as u32));

@@ -12,10 +12,13 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod families;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::collections::BTreeMap;
 
 use families::{Family, Feed, Item, Same, families};
+use support::Random;
 use weir::testing::Driver;
 
 const ROWS: usize = 240;
@@ -27,18 +30,7 @@ const STEP: u64 = 8;
 const LATE: u64 = 40;
 const KEYS: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
 
-/// A small generator of numbers (splitmix64).
-struct Random(u64);
-
 impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % bound
-    }
-
     fn one_in(&mut self, chances: u64) -> bool {
         self.below(chances) == 0
     }
