@@ -61,7 +61,8 @@ pub struct Settings {
     pub commit_pause: Duration,
     /// How often rows that were read are deleted from repartition topics.
     pub purge_interval: Duration,
-    /// How long a task waits for an empty input before it takes rows of the others.
+    /// How long a task waits for rows of an input that has none on the broker, before it takes rows
+    /// of the others; Kafka Streams' `max.task.idle.ms`.
     pub max_idle: Duration,
     /// What the guest's `describe` is told.
     pub config: BTreeMap<String, String>,

@@ -22,9 +22,13 @@ use weir_core::task::Position;
 
 use super::context::{Context, Wake};
 use super::error::Error;
+use super::watermark;
 
 /// How long the leaders of a topic are asked for before it is read.
 const METADATA: Duration = Duration::from_millis(500);
+
+/// Offsets before a partition's end that are taken for markers of transactions.
+const MARKERS: i64 = 16;
 
 const STARTING: &str = "starting to read";
 
@@ -106,6 +110,8 @@ pub(super) struct Lanes {
     lanes: Vec<Lane>,
     /// Lanes that the consumer is not told of yet.
     added: TopicPartitionList,
+    /// Topics whose leaders were asked for.
+    asked: BTreeSet<String>,
     consumer: Arc<BaseConsumer<Context>>,
     wake: Wake,
 }
@@ -116,7 +122,19 @@ struct Lane {
     queue: PartitionQueue<Context>,
     next: i64,
     held: bool,
-    ended: bool,
+    end: End,
+}
+
+/// What is known of a lane's end: whether all rows that were there when the broker was last asked
+/// have been given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// The broker has not said yet, or there are more rows. `met`: its end was met before.
+    Ahead { met: bool },
+    /// Reached, and nobody was told.
+    Reached,
+    /// Reached, as was told.
+    Told,
 }
 
 impl Lanes {
@@ -126,6 +144,7 @@ impl Lanes {
         Ok(Lanes {
             lanes: Vec::new(),
             added: TopicPartitionList::new(),
+            asked: BTreeSet::new(),
             consumer: Arc::new(consumer),
             wake,
         })
@@ -163,7 +182,7 @@ impl Lanes {
                 queue,
                 next: start.offset,
                 held: false,
-                ended: false,
+                end: End::Ahead { met: false },
             });
         }
         Ok(())
@@ -177,9 +196,10 @@ impl Lanes {
         let added = std::mem::take(&mut self.added);
         // librdkafka learns of topics one by one, and would begin with the first.
         let elements = added.elements();
-        let topics: BTreeSet<&str> = elements.iter().map(|element| element.topic()).collect();
-        for topic in topics {
-            let _known_later = self.consumer.fetch_metadata(Some(topic), METADATA);
+        for topic in elements.iter().map(|element| element.topic()) {
+            if self.asked.insert(topic.to_owned()) {
+                let _known_later = self.consumer.fetch_metadata(Some(topic), METADATA);
+            }
         }
         self.consumer
             .incremental_assign(&added)
@@ -214,11 +234,16 @@ impl Lanes {
         }
     }
 
-    /// Whether all rows that were there when it was last polled have been given.
-    pub(super) fn ended(&self, partition: &Partition) -> bool {
-        self.lanes
-            .iter()
-            .any(|lane| lane.is(partition) && lane.ended)
+    /// The lanes that have come to their end since this was last asked: all rows that were there
+    /// when the broker was last asked have been given.
+    pub(super) fn take_ended(&mut self) -> Vec<Partition> {
+        let reached = (self.lanes.iter_mut()).filter(|lane| lane.end == End::Reached);
+        reached
+            .map(|lane| {
+                lane.end = End::Told;
+                Partition::new(&*lane.topic, lane.partition)
+            })
+            .collect()
     }
 
     /// Takes what is there, up to `max_rows` rows and `max_bytes` bytes of each partition; never
@@ -238,6 +263,9 @@ impl Lanes {
             let mut rows = Batch::default();
             let mut offsets = Vec::new();
             let outcome = lane.drain(max_rows, max_bytes, &mut rows, &mut offsets);
+            if matches!(outcome, Ok(Polled::Drained)) {
+                lane.look_for_the_end(&self.consumer);
+            }
             if !rows.is_empty() {
                 into.push(Rows {
                     topic: lane.topic.clone(),
@@ -257,6 +285,26 @@ impl Lanes {
 }
 
 impl Lane {
+    fn reach_end(&mut self) {
+        if let End::Ahead { .. } = self.end {
+            self.end = End::Reached;
+        }
+    }
+
+    /// A lane without rows is at its end if the broker's last answer said so. librdkafka tells only
+    /// with the answer after that, which the broker holds back as long as nothing comes; and it
+    /// does not tell where the markers of transactions lie, which are offsets without rows. So once
+    /// the end was met for sure, a few offsets that lack are taken for markers.
+    fn look_for_the_end(&mut self, consumer: &BaseConsumer<Context>) {
+        if self.end != (End::Ahead { met: true }) {
+            return;
+        }
+        let end = watermark::high(consumer, &self.topic, self.partition);
+        if end.is_some_and(|end| end - self.next <= MARKERS) {
+            self.reach_end();
+        }
+    }
+
     fn is(&self, partition: &Partition) -> bool {
         self.partition == partition.number && *self.topic == *partition.topic
     }
@@ -281,9 +329,10 @@ impl Lane {
                     bytes += message.key_len() + message.payload_len();
                     offsets.push(message.offset());
                     push(rows, &message);
-                    self.ended = false;
+                    let met = self.end != (End::Ahead { met: false });
+                    self.end = End::Ahead { met };
                 }
-                Some(Err(KafkaError::PartitionEOF(_))) => self.ended = true,
+                Some(Err(KafkaError::PartitionEOF(_))) => self.reach_end(),
                 Some(Err(error)) => {
                     let gone = [Code::AutoOffsetReset, Code::OffsetOutOfRange];
                     if error

@@ -20,6 +20,7 @@ mod refusal;
 mod settings;
 mod source;
 mod topics;
+mod watermark;
 
 pub use cluster::Cluster;
 pub use context::Wake;

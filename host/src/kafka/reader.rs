@@ -112,8 +112,8 @@ impl Reader {
     pub fn poll(&mut self, max_rows: usize, into: &mut Vec<Rows>) -> Result<bool, Error> {
         self.start_decided()?;
         let polled = self.lanes.poll(max_rows, MAX_BYTES, into)?;
-        for partition in self.lanes.partitions().collect::<Vec<_>>() {
-            if self.lanes.ended(&partition) && !self.caught_up.contains(&partition) {
+        for partition in self.lanes.take_ended() {
+            if !self.caught_up.contains(&partition) {
                 self.caught_up.push(partition);
             }
         }

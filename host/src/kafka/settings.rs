@@ -154,23 +154,23 @@ impl Settings {
     /// added wait until the request for those before is answered: not half a second, as it would
     /// be by default.
     pub(super) fn consumer(&self, group: &str) -> ClientConfig {
-        self.by_hand(group, false, "100")
+        self.by_hand(group, "100")
     }
 
     /// Reads partitions to their end. That it is reached is known by an answer without rows, which
     /// brokers hold back as long as they may: half a second of it would be most of a restart.
     pub(super) fn reader(&self) -> ClientConfig {
         // librdkafka wants a group's name for any consumer; this one is never used.
-        self.by_hand("weir-readers", true, "20")
+        self.by_hand("weir-readers", "20")
     }
 
-    fn by_hand(&self, group: &str, partition_eof: bool, fetch_wait_ms: &str) -> ClientConfig {
+    fn by_hand(&self, group: &str, fetch_wait_ms: &str) -> ClientConfig {
         self.client(&[
             ("group.id", group.to_owned()),
             ("isolation.level", "read_committed".to_owned()),
             ("enable.auto.commit", "false".to_owned()),
             ("enable.auto.offset.store", "false".to_owned()),
-            ("enable.partition.eof", partition_eof.to_string()),
+            ("enable.partition.eof", "true".to_owned()),
             // A position that is gone must be known, not passed over.
             ("auto.offset.reset", "error".to_owned()),
             ("allow.auto.create.topics", "false".to_owned()),

@@ -124,6 +124,12 @@ impl Source {
         self.lanes.partitions()
     }
 
+    /// The partitions that have come to their end since this was last asked: what was committed
+    /// there when the broker was last asked has been given by `poll`. Holds until more comes.
+    pub fn take_ended(&mut self) -> Vec<Partition> {
+        self.lanes.take_ended()
+    }
+
     /// Takes the rows that are there, up to `max_rows` of each partition, and never waits. `true`:
     /// there may be more. Errors: [`Error::OutOfRange`] where retention, or a topic made anew, has
     /// taken rows that were not read.

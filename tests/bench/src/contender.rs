@@ -131,11 +131,6 @@ fn weir_toml(job: &Job) -> String {
          components = \"components\"\n[defaults]\ncommit_interval = \"{}ms\"\n",
         job.id, job.bootstrap, job.commit_ms
     );
-    if job.workload == "join" {
-        // The table is there before the stream. Kafka Streams takes rows of the stream only once
-        // it has fetched what the table's topic holds; weir, once it has waited for it.
-        toml += "max_idle = \"1s\"\n";
-    }
     if job.workload != "orders" {
         toml += &format!(
             "config = {{ workload = \"{}\", in = \"{}\", out = \"{}\", table = \"{}\" }}\n",

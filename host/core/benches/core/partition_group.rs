@@ -33,6 +33,7 @@ fn next(bencher: Bencher<'_, '_>, inputs: usize) {
             let mut group = PartitionGroup::new(inputs, 0);
             for (input, rows) in batches.iter().enumerate() {
                 group.enqueue(input, rows.clone(), offsets.clone());
+                group.reach_end(input);
             }
             group
         })

@@ -89,6 +89,9 @@ impl Service {
             let offsets: Vec<i64> = (self.offset..).take(rows.len()).collect();
             self.offset += i64::try_from(rows.len()).expect("few rows");
             self.task.enqueue(topic, rows, offsets);
+            for input in self.task.inputs().to_vec() {
+                self.task.reach_end(&input);
+            }
             let (now, effects) = (Timestamp(0), &mut self.effects);
             while let Progress::Rows(_) = self
                 .task

@@ -5,7 +5,7 @@ use super::{Task, metadata};
 use crate::pass::effect::{Commit, Position};
 use crate::pass::error::Error;
 use crate::record::Batch;
-use crate::store::StoreId;
+use crate::store::{StoreId, Writes};
 use crate::time::Timestamp;
 use crate::topology::Changelog;
 
@@ -70,11 +70,11 @@ impl Task {
 
     /// The transaction has committed: the stores take the writes. `changelog_ends`: the next offset
     /// of the changelog of each store that had rows in [`Commit::changelog`]; tables take theirs
-    /// from the positions. Answers with the keys that changed.
+    /// from the positions. Answers with what they took.
     pub fn finish_commit(
         &mut self,
         changelog_ends: &[(StoreId, i64)],
-    ) -> Result<Vec<(StoreId, Vec<u8>)>, Error> {
+    ) -> Result<Vec<(StoreId, Writes)>, Error> {
         let mut ends = changelog_ends.to_vec();
         let moved: Vec<(usize, i64)> = self.moved().collect();
         for &(input, position) in &moved {
@@ -87,15 +87,7 @@ impl Task {
         for (input, position) in moved {
             self.committed[input] = Some(position);
         }
-        let keys = written.iter().flat_map(|(store, writes)| {
-            writes
-                .rows
-                .keys
-                .iter()
-                .flatten()
-                .map(|key| (*store, key.to_vec()))
-        });
-        Ok(keys.collect())
+        Ok(written)
     }
 
     fn tables_of(&self, topic: &str) -> Vec<StoreId> {

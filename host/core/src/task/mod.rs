@@ -65,8 +65,8 @@ pub enum Progress {
     Rows(usize),
     /// Rows are there, but an empty input is waited for.
     Waiting {
-        /// Wall clock; rows may come before.
-        until: Timestamp,
+        /// Wall clock, and rows may come before; `None`: until rows come or the end is reached.
+        until: Option<Timestamp>,
     },
 }
 
@@ -86,6 +86,12 @@ impl Task {
             .iter()
             .map(|source| source.topic.clone())
             .collect();
+        let mut group = PartitionGroup::new(inputs.len(), limits.max_idle_ms);
+        for (input, topic) in inputs.iter().enumerate() {
+            if plan.partitions[topic] <= id.partition {
+                group.reach_end(input);
+            }
+        }
         let shared: Vec<bool> = topology
             .stores()
             .iter()
@@ -93,7 +99,7 @@ impl Task {
             .collect();
         Task {
             id,
-            group: PartitionGroup::new(inputs.len(), limits.max_idle_ms),
+            group,
             overlay: Overlay::new(backend, &shared),
             states: topology
                 .nodes()
@@ -125,6 +131,13 @@ impl Task {
     pub fn enqueue(&mut self, topic: &str, rows: Batch, offsets: Vec<i64>) {
         let input = self.input(topic);
         self.group.enqueue(input, rows, offsets);
+    }
+
+    /// All rows that the input has were taken over, as far as is known. Until this is said of an
+    /// input without rows, the rows of the others wait. Panics for a topic that is not an input.
+    pub fn reach_end(&mut self, topic: &str) {
+        let input = self.input(topic);
+        self.group.reach_end(input);
     }
 
     /// Rows of an input that wait: above [`Limits::max_buffered_rows`] the worker pauses the

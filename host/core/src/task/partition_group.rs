@@ -3,8 +3,9 @@
 //! One queue for each input partition; hands out runs of rows, always the row with the lowest
 //! timestamp among the heads (of equal ones, that of the first input). Rows of one partition never
 //! change their order. Stream time is the highest timestamp handed out so far and never goes back.
-//! An empty queue is waited for, up to `max_idle_ms`, so that a join sees both sides in order. A
-//! batch that is handed out whole is moved, not copied.
+//! An empty queue is waited for, so that a join sees both sides in order: until the input is known
+//! to have no more rows, and from then on up to `max_idle_ms`. A batch that is handed out whole is
+//! moved, not copied.
 
 use std::collections::VecDeque;
 
@@ -38,8 +39,8 @@ pub enum Next {
     Run(Run),
     /// Rows are there, but an empty input is waited for: until then, or until it has rows.
     Waiting {
-        /// Wall clock.
-        until: Timestamp,
+        /// Wall clock; `None`: until the input has rows or its end is reached.
+        until: Option<Timestamp>,
     },
     /// No row is there.
     Idle,
@@ -62,7 +63,9 @@ struct Queue {
     rows: usize,
     bytes: usize,
     next_offset: Option<i64>,
-    /// Since when it has been seen without rows.
+    /// All that the input has is here, as far as is known.
+    at_end: bool,
+    /// Since when it has been seen at its end and without rows.
     empty_since: Option<Timestamp>,
 }
 
@@ -106,8 +109,14 @@ impl PartitionGroup {
         );
         queue.rows += rows.len();
         queue.bytes += rows.keys.bytes().len() + rows.values.bytes().len();
+        queue.at_end = false;
         queue.empty_since = None;
         queue.batches.push_back((rows, offsets));
+    }
+
+    /// All rows that the input has were taken over, as far as is known: holds until more come.
+    pub fn reach_end(&mut self, input: usize) {
+        self.queues[input].at_end = true;
     }
 
     /// Rows that wait in an input.
@@ -133,11 +142,10 @@ impl PartitionGroup {
 
     /// The next run.
     pub fn next(&mut self, now: Timestamp, cut: Cut) -> Next {
-        let until = self.wait(now);
         if self.queues.iter().all(|queue| queue.rows == 0) {
             return Next::Idle;
         }
-        if let Some(until) = until {
+        if let Some(until) = self.wait(now) {
             return Next::Waiting { until };
         }
         let (counts, sequences, stream_times) = self.choose(cut);
@@ -160,16 +168,19 @@ impl PartitionGroup {
         })
     }
 
-    /// Until when an empty input holds the others back: its time runs from when it was first seen
-    /// empty until it has rows, as in Kafka Streams, so that an input without traffic is waited for
-    /// once and not again for each batch.
-    fn wait(&mut self, now: Timestamp) -> Option<Timestamp> {
-        if self.max_idle_ms == 0 {
-            return None;
+    /// Whether an empty input holds the others back, and until when. At its end its time runs from
+    /// when it was first seen empty until it has rows, as in Kafka Streams, so that an input without
+    /// traffic is waited for once and not again for each batch.
+    fn wait(&mut self, now: Timestamp) -> Option<Option<Timestamp>> {
+        let mut until = None;
+        for queue in self.queues.iter_mut().filter(|queue| queue.rows == 0) {
+            if !queue.at_end {
+                return Some(None);
+            }
+            let since = queue.empty_since.get_or_insert(now);
+            until = until.max(Some(Timestamp(since.0 + self.max_idle_ms)));
         }
-        let empty = self.queues.iter_mut().filter(|queue| queue.rows == 0);
-        let until = empty.map(|queue| queue.empty_since.get_or_insert(now).0 + self.max_idle_ms);
-        until.max().filter(|&until| now.0 < until).map(Timestamp)
+        until.filter(|&until| now < until).map(Some)
     }
 
     /// Picks rows head by head: how many of each input, their sequences, and stream time at each.
@@ -204,7 +215,9 @@ impl PartitionGroup {
                     break 'run;
                 }
             }
-            if self.max_idle_ms > 0 && cursors.len() > 1 && cursors[input].timestamp().is_none() {
+            let cursor = &cursors[input];
+            let waits = self.max_idle_ms > 0 || !cursor.queue.at_end;
+            if waits && cursors.len() > 1 && cursor.timestamp().is_none() {
                 // The next look decides whether this input is waited for.
                 break;
             }

@@ -437,6 +437,7 @@ impl Driver {
                 *next += rows.len();
                 any |= !rows.is_empty();
                 task.enqueue(&topic, rows, offsets);
+                task.reach_end(&topic);
             }
         }
         any

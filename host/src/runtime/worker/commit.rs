@@ -241,10 +241,13 @@ impl Session<'_> {
                 .ok_or_else(|| Fault::Restart(format!("no offset of {topic} after its commit")))?;
             changelog_ends.push((*store, end));
         }
-        let changed = running.task.finish_commit(&changelog_ends)?;
+        let taken = running.task.finish_commit(&changelog_ends)?;
         running.handled = 0;
         let shared = &self.worker.shared;
-        let keys = changed.iter().map(|(store, key)| (*store, key.as_slice()));
+        let keys = taken.iter().flat_map(|(store, writes)| {
+            let keys = writes.rows.keys.iter().flatten();
+            keys.map(|key| (*store, key))
+        });
         shared.watches.changed(id.partition, keys);
         for (node, reason, count) in running.task.dropped().iter() {
             let told = running

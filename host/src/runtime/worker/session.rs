@@ -247,12 +247,8 @@ impl<'w> Session<'w> {
         };
         let busy = more || !polled.is_empty();
         for rows in polled.drain(..) {
-            let Some(&subtopology) = self.homes.get(&*rows.topic) else {
+            let Some(id) = self.reader_of(&rows.topic, rows.partition) else {
                 continue;
-            };
-            let id = TaskId {
-                subtopology,
-                partition: rows.partition,
             };
             let (service, count) = (&self.worker.shared.name, rows.offsets.len());
             tracing::trace!(service, task = %id, topic = %rows.topic, count, "fetched");
@@ -262,7 +258,23 @@ impl<'w> Session<'w> {
             }
         }
         self.polled = polled;
+        for Partition { topic, number } in self.source.take_ended() {
+            let id = self.reader_of(&topic, number);
+            let owned = id.and_then(|id| self.tasks.get_mut(&id));
+            if let Some(Owned::Running(running)) = owned {
+                running.task.reach_end(&topic);
+            }
+        }
         Ok(busy)
+    }
+
+    /// The task that reads a partition.
+    fn reader_of(&self, topic: &str, partition: u32) -> Option<TaskId> {
+        let &subtopology = self.homes.get(topic)?;
+        Some(TaskId {
+            subtopology,
+            partition,
+        })
     }
 
     /// One batch of each task. Whether any had rows.
@@ -291,7 +303,7 @@ impl<'w> Session<'w> {
                     self.worker.shared.meters.rows.increment(rows as u64);
                 }
                 weir_core::task::Progress::Waiting { until } => {
-                    alarm = Some(alarm.map_or(until, |alarm| alarm.min(until)));
+                    alarm = alarm.into_iter().chain(until).min();
                 }
                 weir_core::task::Progress::Idle => {}
             }

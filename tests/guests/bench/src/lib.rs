@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use weir::{TimeWindows, Topology};
+use weir::{Context, TimeWindows, Topology};
 
 type Bytes = Vec<u8>;
 
@@ -48,8 +48,25 @@ pub fn bench(t: &mut Topology) {
             .count("windows")
             .to_stream()
             .to(&output),
+        // The last two for the micro benchmarks of the border alone.
+        "update" => rows
+            .update("last", |last: &mut Option<Bytes>, row, out| {
+                *last = Some(row.value.clone());
+                out.forward(row.key, row.value);
+            })
+            .to(&output),
+        "process" => {
+            let last = t.store::<Bytes, Bytes>("last");
+            rows.process("last", last, |context: &mut Context<_, _>, row, last| {
+                let before = context.get(last, row.key);
+                context.put(last, row.key, row.value);
+                context.forward(row.key, before.as_ref().unwrap_or(row.value));
+            })
+            .to(&output);
+        }
         other => t.refuse(format!(
-            "workload `{other}`: give passthrough, map, count, count-cached, latest, join or window"
+            "workload `{other}`: give passthrough, map, count, count-cached, latest, join, window, \
+             update or process"
         )),
     }
 }

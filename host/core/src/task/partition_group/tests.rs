@@ -25,6 +25,12 @@ fn send(group: &mut PartitionGroup, input: usize, first_offset: i64, timestamps:
     group.enqueue(input, rows, offsets);
 }
 
+/// As [`send`], and the input has no more rows for now.
+fn send_all(group: &mut PartitionGroup, input: usize, first_offset: i64, timestamps: &[i64]) {
+    send(group, input, first_offset, timestamps);
+    group.reach_end(input);
+}
+
 fn run(group: &mut PartitionGroup, cut: Cut) -> Run {
     match group.next(NOW, cut) {
         Next::Run(run) => run,
@@ -56,8 +62,8 @@ fn order(run: &Run) -> Vec<(usize, i64)> {
 #[test]
 fn the_row_with_the_lowest_timestamp_goes_first_and_the_first_input_of_equals() {
     let mut group = PartitionGroup::new(2, 0);
-    send(&mut group, 1, 0, &[10, 5, 30]);
-    send(&mut group, 0, 0, &[10, 20, 30]);
+    send_all(&mut group, 1, 0, &[10, 5, 30]);
+    send_all(&mut group, 0, 0, &[10, 20, 30]);
     let run = run(&mut group, ALL);
     assert_eq!(
         order(&run),
@@ -128,16 +134,35 @@ fn a_run_ends_with_the_row_that_makes_a_punctuation_due() {
 }
 
 #[test]
-fn an_empty_input_is_waited_for_and_then_no_more() {
-    let mut group = PartitionGroup::new(2, 100);
+fn an_input_that_has_more_rows_than_have_come_is_waited_for_however_long() {
+    let mut group = PartitionGroup::new(2, 0);
     send(&mut group, 0, 0, &[10, 30]);
-    let until = Timestamp(NOW.0 + 100);
-    assert_eq!(group.next(NOW, ALL), Next::Waiting { until });
-    assert_eq!(
-        group.next(Timestamp(NOW.0 + 99), ALL),
-        Next::Waiting { until }
-    );
+    let waiting = Next::Waiting { until: None };
+    assert_eq!(group.next(NOW, ALL), waiting, "nothing is known of input 1");
     send(&mut group, 1, 0, &[20]);
+    let first = run(&mut group, ALL);
+    assert_eq!(
+        order(&first),
+        [(0, 10), (1, 20)],
+        "its next row might be 25"
+    );
+    let later = Timestamp(i64::MAX);
+    assert_eq!(group.next(later, ALL), waiting);
+    send_all(&mut group, 1, 1, &[25]);
+    assert_eq!(order(&run(&mut group, ALL)), [(1, 25), (0, 30)]);
+}
+
+#[test]
+fn an_input_at_its_end_is_waited_for_up_to_the_limit_and_then_no_more() {
+    let mut group = PartitionGroup::new(2, 100);
+    send_all(&mut group, 0, 0, &[10, 30]);
+    group.reach_end(1);
+    let until = |timestamp: i64| Next::Waiting {
+        until: Some(Timestamp(timestamp)),
+    };
+    assert_eq!(group.next(NOW, ALL), until(NOW.0 + 100));
+    assert_eq!(group.next(Timestamp(NOW.0 + 99), ALL), until(NOW.0 + 100));
+    send_all(&mut group, 1, 0, &[20]);
     let first = run(&mut group, ALL);
     assert_eq!(
         order(&first),
@@ -145,17 +170,12 @@ fn an_empty_input_is_waited_for_and_then_no_more() {
         "input 1 is empty now: 30 might be too early"
     );
     let later = Timestamp(NOW.0 + 150);
-    assert_eq!(
-        group.next(later, ALL),
-        Next::Waiting {
-            until: Timestamp(later.0 + 100)
-        }
-    );
+    assert_eq!(group.next(later, ALL), until(later.0 + 100));
     let Next::Run(rest) = group.next(Timestamp(later.0 + 100), ALL) else {
         panic!("time is up")
     };
     assert_eq!(order(&rest), [(0, 30)]);
-    send(&mut group, 0, 2, &[40]);
+    send_all(&mut group, 0, 2, &[40]);
     let Next::Run(rest) = group.next(Timestamp(later.0 + 101), ALL) else {
         panic!("still up")
     };
@@ -163,10 +183,10 @@ fn an_empty_input_is_waited_for_and_then_no_more() {
 }
 
 #[test]
-fn with_no_idle_time_the_others_go_on() {
+fn with_no_idle_time_inputs_at_their_end_hold_nothing_back() {
     let mut group = PartitionGroup::new(2, 0);
-    send(&mut group, 0, 0, &[10, 30]);
-    send(&mut group, 1, 0, &[20]);
+    send_all(&mut group, 0, 0, &[10, 30]);
+    send_all(&mut group, 1, 0, &[20]);
     assert_eq!(order(&run(&mut group, ALL)), [(0, 10), (1, 20), (0, 30)]);
 }
 
