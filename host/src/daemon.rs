@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::config::{Config, Settings};
 use crate::folder::{Change, Folder, INTERVAL};
@@ -124,19 +124,35 @@ impl Daemon {
     }
 }
 
-/// Deploys what the configuration names: services with a component, and those of the folder.
-/// Errors: all that are refused.
+/// Deploys what the configuration names: services with a component, and those of the folder; a few
+/// at a time, since compiling and starting takes a processor. Errors: all that are refused.
 async fn deploy(host: &Arc<Host>, config: &Config, before: &Before) -> anyhow::Result<()> {
+    let at_once = std::thread::available_parallelism().map_or(2, usize::from);
+    let mut waiting = components(config)?.into_iter();
+    let mut under_way = JoinSet::new();
     let mut refused = Vec::new();
-    for (name, path) in components(config)? {
-        let settings = config.settings_of(&name).clone();
-        if let Err(error) = put(host, name, path, settings, Arc::clone(before)).await {
-            refused.push(format!("{error:#}"));
+    loop {
+        while under_way.len() < at_once
+            && let Some((name, path)) = waiting.next()
+        {
+            let settings = config.settings_of(&name).clone();
+            under_way.spawn(put(
+                Arc::clone(host),
+                name,
+                path,
+                settings,
+                Arc::clone(before),
+            ));
+        }
+        match under_way.join_next().await {
+            None => break,
+            Some(done) => refused.extend(done?.err().map(|error| format!("{error:#}"))),
         }
     }
     if refused.is_empty() {
         return Ok(());
     }
+    refused.sort();
     bail!("{}", refused.join("\n"))
 }
 
@@ -165,13 +181,12 @@ fn components(config: &Config) -> anyhow::Result<BTreeMap<String, PathBuf>> {
 }
 
 async fn put(
-    host: &Arc<Host>,
+    host: Arc<Host>,
     name: String,
     path: PathBuf,
     settings: Settings,
     before: Before,
 ) -> anyhow::Result<Deployed> {
-    let host = Arc::clone(host);
     let deployed = tokio::task::spawn_blocking(move || {
         let place = || path.display().to_string();
         before(&name, &path, &settings).with_context(place)?;
@@ -217,7 +232,8 @@ async fn follow(host: Arc<Host>, config: Config, before: Before) {
                             None => continue,
                         };
                         let settings = config.settings_of(&name).clone();
-                        match put(&host, name.clone(), path, settings, Arc::clone(&before)).await {
+                        let host = Arc::clone(&host);
+                        match put(host, name.clone(), path, settings, Arc::clone(&before)).await {
                             Ok(Deployed::Unchanged) => {}
                             Ok(deployed) => {
                                 tracing::info!(service = name, ?deployed, "component deployed");

@@ -4,14 +4,17 @@
 use weir_tests::row::NewRow;
 use weir_tests::{Broker, Weir, paths};
 
-const USERS: usize = 20_000;
-const CLICKS: usize = 500;
+const USERS: usize = 800;
+/// Users that are written together: an answer holds one batch or more.
+const BATCH: usize = 20;
+const CLICKS: usize = 200;
 
 fn user(number: usize) -> String {
     format!("user-{number}")
 }
 
-/// What is too large for one answer of a broker comes in many, and the few clicks with the first.
+/// An answer of the broker has some 20 users here, so that there are many, and often none is left to
+/// be taken; and clicks from the first one on.
 #[test]
 fn a_join_sees_all_that_its_table_holds_before_it_sees_younger_rows_of_the_stream() {
     let broker = Broker::start();
@@ -20,14 +23,21 @@ fn a_join_sees_all_that_its_table_holds_before_it_sees_younger_rows_of_the_strea
         client.create_topic(topic, 1, &[]);
     }
     let filler = "x".repeat(500);
-    let users = (0..USERS).map(|n| NewRow::new(user(n), format!("{n} {filler}")));
-    client.produce("users", users);
+    let writer = client.writer();
+    for n in 0..USERS {
+        writer.send("users", &NewRow::new(user(n), format!("{n} {filler}")));
+        if n % BATCH == 0 {
+            writer.flush();
+        }
+    }
+    writer.flush();
     // The users that come last in their topic.
     let clicks = (USERS - CLICKS..USERS).map(|n| NewRow::new(user(n), "click by "));
     client.produce("clicks", clicks);
 
     let config = format!(
-        "[services.joining]\ncomponent = {:?}\n\
+        "[kafka]\n\"fetch.message.max.bytes\" = \"10000\"\n\
+         [services.joining]\ncomponent = {:?}\n\
          config = {{ workload = \"join\", in = \"clicks\", table = \"users\", out = \"seen\" }}\n",
         paths::component("bench").display().to_string()
     );
@@ -36,7 +46,8 @@ fn a_join_sees_all_that_its_table_holds_before_it_sees_younger_rows_of_the_strea
         .file("weir.toml", config)
         .start();
     client.read_until("seen", |rows| {
-        rows.last().is_some_and(|row| row.key_text() == user(USERS - 1))
+        rows.last()
+            .is_some_and(|row| row.key_text() == user(USERS - 1))
     });
 
     // What comes now is handled as it comes, with no other traffic to push it.

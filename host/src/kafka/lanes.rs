@@ -6,29 +6,26 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::TopicPartitionList;
 use rdkafka::config::FromClientConfigAndContext;
-use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::message::{BorrowedHeaders, BorrowedMessage, Headers, Message};
+use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::topic_partition_list::Offset;
 use weir_core::record::Batch;
 use weir_core::task::Position;
 
 use super::context::{Context, Wake};
 use super::error::Error;
-use super::watermark;
+use super::queue::{Message, Queue};
 
 /// How long the leaders of a topic are asked for before it is read.
 const METADATA: Duration = Duration::from_millis(500);
 
-/// Offsets before a partition's end that are taken for markers of transactions.
-const MARKERS: i64 = 16;
+/// Offsets before a partition's end that are taken for rows of open transactions.
+const OPEN: i64 = 16;
 
 const STARTING: &str = "starting to read";
 
@@ -119,7 +116,7 @@ pub(super) struct Lanes {
 struct Lane {
     topic: Arc<str>,
     partition: u32,
-    queue: PartitionQueue<Context>,
+    queue: Queue,
     next: i64,
     held: bool,
     end: End,
@@ -135,6 +132,19 @@ enum End {
     Reached,
     /// Reached, as was told.
     Told,
+}
+
+impl End {
+    fn reach(&mut self) {
+        if let End::Ahead { .. } = self {
+            *self = End::Reached;
+        }
+    }
+
+    fn more(&mut self) {
+        let met = *self != (End::Ahead { met: false });
+        *self = End::Ahead { met };
+    }
 }
 
 impl Lanes {
@@ -169,13 +179,11 @@ impl Lanes {
             self.added
                 .add_partition_offset(&start.topic, partition, Offset::Offset(start.offset))
                 .map_err(|error| Error::of(STARTING, &error))?;
-            let queue = self.consumer.split_partition_queue(&start.topic, partition);
-            let mut queue = queue.ok_or_else(|| Error::Refused {
+            let queue = Queue::split(&self.consumer, &start.topic, partition, &self.wake);
+            let queue = queue.ok_or_else(|| Error::Refused {
                 doing: STARTING.to_owned(),
                 reason: format!("`{}` is no topic's name", start.topic),
             })?;
-            let wake = self.wake.clone();
-            queue.set_nonempty_callback(move || wake());
             self.lanes.push(Lane {
                 topic: Arc::from(start.topic.as_str()),
                 partition: start.partition,
@@ -264,7 +272,7 @@ impl Lanes {
             let mut offsets = Vec::new();
             let outcome = lane.drain(max_rows, max_bytes, &mut rows, &mut offsets);
             if matches!(outcome, Ok(Polled::Drained)) {
-                lane.look_for_the_end(&self.consumer);
+                lane.look_for_the_end();
             }
             if !rows.is_empty() {
                 into.push(Rows {
@@ -285,23 +293,15 @@ impl Lanes {
 }
 
 impl Lane {
-    fn reach_end(&mut self) {
-        if let End::Ahead { .. } = self.end {
-            self.end = End::Reached;
-        }
-    }
-
     /// A lane without rows is at its end if the broker's last answer said so. librdkafka tells only
-    /// with the answer after that, which the broker holds back as long as nothing comes; and it
-    /// does not tell where the markers of transactions lie, which are offsets without rows. So once
-    /// the end was met for sure, a few offsets that lack are taken for markers.
-    fn look_for_the_end(&mut self, consumer: &BaseConsumer<Context>) {
-        if self.end != (End::Ahead { met: true }) {
-            return;
-        }
-        let end = watermark::high(consumer, &self.topic, self.partition);
-        if end.is_some_and(|end| end - self.next <= MARKERS) {
-            self.reach_end();
+    /// with the answer after that, which the broker holds back as long as nothing comes. So once
+    /// the end was met for sure, it is enough that all offsets were taken, but for a few that may
+    /// belong to open transactions.
+    fn look_for_the_end(&mut self) {
+        if self.end == (End::Ahead { met: true })
+            && self.queue.behind().is_some_and(|behind| behind <= OPEN)
+        {
+            self.end.reach();
         }
     }
 
@@ -317,64 +317,68 @@ impl Lane {
         offsets: &mut Vec<i64>,
     ) -> Result<Polled, Error> {
         let mut bytes = 0;
+        let mut failed = None;
         while rows.len() < max_rows && bytes < max_bytes {
-            match self.queue.poll(Duration::ZERO) {
-                None => return Ok(Polled::Drained),
-                Some(Ok(message)) => {
-                    // A queue that was cut short may still hold a row from before.
-                    if message.offset() < self.next {
-                        continue;
-                    }
-                    self.next = message.offset() + 1;
-                    bytes += message.key_len() + message.payload_len();
+            let (queue, topic) = (&self.queue, &self.topic);
+            let (next, end) = (&mut self.next, &mut self.end);
+            let taken = queue.take(max_rows - rows.len(), |message| match message {
+                // A queue that was cut short may still hold a row from before.
+                Ok(message) if message.offset() < *next => {}
+                Ok(message) => {
+                    *next = message.offset() + 1;
+                    bytes += message.key().map_or(0, <[u8]>::len);
+                    bytes += message.value().map_or(0, <[u8]>::len);
                     offsets.push(message.offset());
-                    push(rows, &message);
-                    let met = self.end != (End::Ahead { met: false });
-                    self.end = End::Ahead { met };
+                    push(rows, topic, message);
+                    end.more();
                 }
-                Some(Err(KafkaError::PartitionEOF(_))) => self.reach_end(),
-                Some(Err(error)) => {
-                    let gone = [Code::AutoOffsetReset, Code::OffsetOutOfRange];
-                    if error
-                        .rdkafka_error_code()
-                        .is_some_and(|code| gone.contains(&code))
-                    {
-                        let partition = Partition::new(&*self.topic, self.partition);
-                        return Ok(Polled::OutOfRange(partition, self.next));
-                    }
-                    // librdkafka goes on by itself after an error that passes.
-                    match Error::of(format!("reading {}/{}", self.topic, self.partition), &error) {
-                        Error::Unreachable { doing, reason } => {
-                            tracing::debug!(doing, reason, "fetch failed")
-                        }
-                        error => return Err(error),
-                    }
-                }
+                Err(Code::PartitionEOF) => end.reach(),
+                Err(code) => failed = Some(code),
+            });
+            if let Some(code) = failed.take()
+                && let Some(gone) = self.trouble(code)?
+            {
+                return Ok(gone);
+            }
+            if taken == 0 {
+                return Ok(Polled::Drained);
             }
         }
         Ok(Polled::More)
     }
+
+    /// What an error in the place of a row comes to.
+    fn trouble(&self, code: Code) -> Result<Option<Polled>, Error> {
+        if matches!(code, Code::AutoOffsetReset | Code::OffsetOutOfRange) {
+            let partition = Partition::new(&*self.topic, self.partition);
+            return Ok(Some(Polled::OutOfRange(partition, self.next)));
+        }
+        // librdkafka goes on by itself after an error that passes.
+        match Error::of_code(format!("reading {}/{}", self.topic, self.partition), code) {
+            Error::Unreachable { doing, reason } => {
+                tracing::debug!(doing, reason, "fetch failed");
+                Ok(None)
+            }
+            error => Err(error),
+        }
+    }
 }
 
-fn push(rows: &mut Batch, message: &BorrowedMessage<'_>) {
-    let timestamp = message.timestamp().to_millis().unwrap_or(-1);
-    let Some(headers) = message.headers().filter(|headers| headers.count() > 0) else {
-        return rows.push(message.key(), message.payload(), timestamp);
-    };
-    // rdkafka panics over a name that is no utf-8.
-    let read = catch_unwind(AssertUnwindSafe(|| {
-        BorrowedHeaders::iter(headers).for_each(drop)
-    }));
-    if read.is_err() {
-        let (partition, offset) = (message.partition(), message.offset());
-        tracing::warn!(
-            topic = message.topic(),
-            partition,
-            offset,
-            "headers dropped: a name is not utf-8"
-        );
-        return rows.push(message.key(), message.payload(), timestamp);
+fn push(rows: &mut Batch, topic: &str, message: &Message<'_>) {
+    let (key, value, timestamp) = (message.key(), message.value(), message.timestamp());
+    let headers = message.headers();
+    if headers.is_empty() {
+        return rows.push(key, value, timestamp);
     }
-    let headers = headers.iter().map(|header| (header.key, header.value));
-    rows.push_with_headers(message.key(), message.payload(), timestamp, headers);
+    let named = headers
+        .iter()
+        .map(|(name, value)| Some((name.to_str().ok()?, *value)));
+    match named.collect::<Option<Vec<_>>>() {
+        Some(headers) => rows.push_with_headers(key, value, timestamp, headers),
+        None => {
+            let offset = message.offset();
+            tracing::warn!(topic, offset, "headers dropped: a name is not utf-8");
+            rows.push(key, value, timestamp);
+        }
+    }
 }

@@ -6,6 +6,7 @@
 //! whose transactions hold outputs, changelogs and positions together. Clients wake the worker
 //! through a [`Wake`], so that it may sleep in one place.
 
+mod append;
 mod cluster;
 mod context;
 mod error;
@@ -15,12 +16,12 @@ mod membership;
 mod presence;
 mod producer;
 mod publisher;
+mod queue;
 mod reader;
 mod refusal;
 mod settings;
 mod source;
 mod topics;
-mod watermark;
 
 pub use cluster::Cluster;
 pub use context::Wake;

@@ -5,7 +5,6 @@
 //! but [`Error::Abortable`] the producer is done for.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,12 +14,13 @@ use rdkafka::ClientContext;
 use rdkafka::TopicPartitionList;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
+use rdkafka::message::{DeliveryResult, Message};
+use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
 use rdkafka::topic_partition_list::Offset;
-use weir_core::record::{Batch, Headers};
+use weir_core::record::Batch;
 use weir_core::task::Position;
 
+use super::append::{Row, Topic};
 use super::cluster::Cluster;
 use super::context::log_line;
 use super::error::Error;
@@ -54,12 +54,18 @@ impl Ends {
 
 /// A worker's transactional producer.
 pub struct Producer {
+    /// What was ever written to. Before the producer: fields are dropped in this order.
+    written: HashMap<String, Written>,
     producer: BaseProducer<Deliveries>,
-    /// The slot of each partition that was ever written to.
-    slots: HashMap<Arc<str>, Vec<Option<usize>>>,
     partitions: Vec<Partition>,
     open: bool,
     timeout: Duration,
+}
+
+/// A topic that was written to, and the slots of its partitions.
+struct Written {
+    handle: Topic,
+    slots: Vec<Option<usize>>,
 }
 
 /// Takes delivery reports: the last offset of each slot, and the first failure.
@@ -73,6 +79,20 @@ struct Delivered {
     /// By slot; -1: nothing in this transaction.
     last: Vec<i64>,
     failed: Option<(usize, Code)>,
+}
+
+impl Written {
+    /// The slot of a partition; a new one is put at the end of `all`.
+    fn slot(&mut self, topic: &str, partition: u32, all: &mut Vec<Partition>) -> usize {
+        let place = partition as usize;
+        if self.slots.len() <= place {
+            self.slots.resize(place + 1, None);
+        }
+        *self.slots[place].get_or_insert_with(|| {
+            all.push(Partition::new(topic, partition));
+            all.len() - 1
+        })
+    }
 }
 
 impl ClientContext for Deliveries {
@@ -123,8 +143,8 @@ impl Producer {
             .init_transactions(settings.request_timeout)
             .map_err(|error| Error::of(doing(), &error))?;
         Ok(Producer {
+            written: HashMap::new(),
             producer,
-            slots: HashMap::new(),
             partitions: Vec::new(),
             open: false,
             timeout: settings.transaction_timeout,
@@ -173,30 +193,40 @@ impl Producer {
         partitions: Partitioning<'_>,
     ) -> Result<(), Error> {
         assert!(self.open, "rows are produced in a transaction");
-        let topic: Arc<str> = match self.slots.get_key_value(topic) {
-            Some((topic, _)) => topic.clone(),
-            None => Arc::from(topic),
-        };
-        for row in 0..rows.len() {
+        if !self.written.contains_key(topic) {
+            let handle = Topic::of(&self.producer, topic).ok_or_else(|| Error::Refused {
+                doing: "producing".to_owned(),
+                reason: format!("`{topic}` is no topic's name"),
+            })?;
+            let slots = Vec::new();
+            let written = Written { handle, slots };
+            self.written.insert(topic.to_owned(), written);
+        }
+        for number in 0..rows.len() {
             let partition = match partitions {
                 Partitioning::One(partition) => partition,
-                Partitioning::Each(partitions) => partitions[row],
+                Partitioning::Each(partitions) => partitions[number],
             };
-            let slot = self.slot(&topic, partition);
-            let headers = rows
-                .headers
-                .as_ref()
-                .and_then(|headers| owned(headers, row));
-            let record = BaseRecord {
-                topic: &topic,
-                partition: Some(raw(partition)),
-                payload: rows.values.get(row),
-                key: rows.keys.get(row),
-                timestamp: Some(rows.timestamps[row]),
-                headers,
-                delivery_opaque: slot,
+            let written = self.written.get_mut(topic).expect("it was just put there");
+            let row = Row {
+                partition: raw(partition),
+                key: rows.keys.get(number),
+                value: rows.values.get(number),
+                timestamp: rows.timestamps[number],
+                opaque: written.slot(topic, partition, &mut self.partitions),
             };
-            self.send(record)?;
+            let headers = || rows.headers.iter().flat_map(|headers| headers.row(number));
+            let mut appended = written.handle.append(&row, headers());
+            if appended == Err(Code::QueueFull) {
+                let since = Instant::now();
+                while appended == Err(Code::QueueFull) && since.elapsed() < self.timeout {
+                    self.producer.poll(Duration::from_millis(1));
+                    appended = written.handle.append(&row, headers());
+                }
+            }
+            appended.map_err(|code| {
+                self.explained(Error::of_code(format!("producing to {topic}"), code))
+            })?;
         }
         self.producer.poll(Duration::ZERO);
         Ok(())
@@ -270,46 +300,6 @@ impl Producer {
                 doing: "going on after an abort".to_owned(),
                 reason: format!("{} refused a row: {code}", self.partitions[slot]),
             }),
-        }
-    }
-
-    fn slot(&mut self, topic: &Arc<str>, partition: u32) -> usize {
-        if !self.slots.contains_key(topic) {
-            self.slots.insert(topic.clone(), Vec::new());
-        }
-        let slots = self.slots.get_mut(topic).expect("it was put there");
-        let place = partition as usize;
-        if slots.len() <= place {
-            slots.resize(place + 1, None);
-        }
-        *slots[place].get_or_insert_with(|| {
-            self.partitions.push(Partition::new(&**topic, partition));
-            self.partitions.len() - 1
-        })
-    }
-
-    fn send(&self, mut record: BaseRecord<'_, [u8], [u8], usize>) -> Result<(), Error> {
-        let mut full_since = None;
-        loop {
-            match self.producer.send(record) {
-                Ok(()) => return Ok(()),
-                Err((KafkaError::MessageProduction(Code::QueueFull), again)) => {
-                    let since = *full_since.get_or_insert_with(Instant::now);
-                    if since.elapsed() > self.timeout {
-                        return Err(Error::of_code(
-                            format!("producing to {}", again.topic),
-                            Code::QueueFull,
-                        ));
-                    }
-                    self.producer.poll(Duration::from_millis(1));
-                    record = again;
-                }
-                Err((error, record)) => {
-                    return Err(
-                        self.explained(Error::of(format!("producing to {}", record.topic), &error))
-                    );
-                }
-            }
         }
     }
 
@@ -413,13 +403,4 @@ fn list_of(positions: &[(Position, String)]) -> Result<TopicPartitionList, Error
         }
     }
     Ok(list)
-}
-
-fn owned(headers: &Headers, row: usize) -> Option<OwnedHeaders> {
-    let mut owned: Option<OwnedHeaders> = None;
-    for (key, value) in headers.row(row) {
-        let so_far = owned.unwrap_or_else(|| OwnedHeaders::new_with_capacity(4));
-        owned = Some(so_far.insert(Header { key, value }));
-    }
-    owned
 }
