@@ -13,8 +13,8 @@ fn user(number: usize) -> String {
     format!("user-{number}")
 }
 
-/// An answer of the broker has some 20 users here, so that there are many, and often none is left to
-/// be taken; and clicks from the first one on.
+/// An answer of the broker has some 20 users here, so that there are many, and often none is left
+/// to be taken; and clicks from the first one on.
 #[test]
 fn a_join_sees_all_that_its_table_holds_before_it_sees_younger_rows_of_the_stream() {
     let broker = Broker::start();

@@ -12,8 +12,8 @@ pub struct Limits {
     pub max_buffered_rows: usize,
     /// Bytes that wait in one input partition's queue; above it the worker pauses the partition.
     pub max_buffered_bytes: usize,
-    /// How long, in milliseconds, a task waits for rows of an input that is at its end, while another
-    /// has rows. Rows that are on the broker already are always waited for.
+    /// How long, in milliseconds, a task waits for rows of an input that is at its end, while
+    /// another has rows. Rows that are on the broker already are always waited for.
     pub max_idle_ms: i64,
     /// Bytes of uncommitted writes of one task; above it the worker commits.
     pub max_uncommitted_bytes: usize,

@@ -169,8 +169,8 @@ impl PartitionGroup {
     }
 
     /// Whether an empty input holds the others back, and until when. At its end its time runs from
-    /// when it was first seen empty until it has rows, as in Kafka Streams, so that an input without
-    /// traffic is waited for once and not again for each batch.
+    /// when it was first seen empty until it has rows, as in Kafka Streams, so that an input
+    /// without traffic is waited for once and not again for each batch.
     fn wait(&mut self, now: Timestamp) -> Option<Option<Timestamp>> {
         let mut until = None;
         for queue in self.queues.iter_mut().filter(|queue| queue.rows == 0) {
