@@ -202,12 +202,13 @@ impl Producer {
             let written = Written { handle, slots };
             self.written.insert(topic.to_owned(), written);
         }
+        let written = self.written.get_mut(topic).expect("it was just put there");
+        let mut refused = None;
         for number in 0..rows.len() {
             let partition = match partitions {
                 Partitioning::One(partition) => partition,
                 Partitioning::Each(partitions) => partitions[number],
             };
-            let written = self.written.get_mut(topic).expect("it was just put there");
             let row = Row {
                 partition: raw(partition),
                 key: rows.keys.get(number),
@@ -224,9 +225,14 @@ impl Producer {
                     appended = written.handle.append(&row, headers());
                 }
             }
-            appended.map_err(|code| {
-                self.explained(Error::of_code(format!("producing to {topic}"), code))
-            })?;
+            refused = appended.err();
+            if refused.is_some() {
+                break;
+            }
+        }
+        if let Some(code) = refused {
+            let doing = format!("producing to {topic}");
+            return Err(self.explained(Error::of_code(doing, code)));
         }
         self.producer.poll(Duration::ZERO);
         Ok(())
