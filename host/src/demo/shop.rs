@@ -91,7 +91,7 @@ pub(super) fn mails(
     expected: usize,
     patience: Duration,
 ) -> Result<usize, Error> {
-    let mut reader = Reader::open(cluster, Arc::new(|| {}))?;
+    let mut reader = Reader::new(cluster, Arc::new(|| {}));
     let partitions = (0..PARTITIONS).map(|number| (Partition::new(MAILS, number), None));
     reader.add(&partitions.collect::<Vec<_>>())?;
     let (mut mails, mut orders) = (0, BTreeSet::new());

@@ -3,10 +3,12 @@
 //!
 //! A partition has *caught up* when everything that was in it when it was added has been given,
 //! whatever transactions were open then: the reader first waits until they are decided. It goes on
-//! reading after that, until the partition is removed.
+//! reading after that, until the partition is removed. The client is there only as long as anything
+//! is read: most workers have nothing to restore most of the time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::topic_partition_list::Offset;
@@ -27,7 +29,8 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Reads partitions from an offset to their end, and on.
 pub struct Reader {
     cluster: Arc<Cluster>,
-    lanes: Lanes,
+    wake: Wake,
+    lanes: Option<Lanes>,
     waiting: Vec<Waiting>,
     looked: Option<Instant>,
     caught_up: Vec<Partition>,
@@ -40,17 +43,16 @@ struct Waiting {
 }
 
 impl Reader {
-    /// Makes the consumer; it reads nothing yet. `wake` is called when rows have come.
-    pub fn open(cluster: &Arc<Cluster>, wake: Wake) -> Result<Reader, Error> {
-        let lanes = Lanes::open(&cluster.settings().reader(), wake)?;
-        let cluster = cluster.clone();
-        Ok(Reader {
-            cluster,
-            lanes,
+    /// A reader of nothing yet. `wake` is called when rows have come.
+    pub fn new(cluster: &Arc<Cluster>, wake: Wake) -> Reader {
+        Reader {
+            cluster: Arc::clone(cluster),
+            wake,
+            lanes: None,
             waiting: Vec::new(),
             looked: None,
             caught_up: Vec::new(),
-        })
+        }
     }
 
     /// Starts to read these partitions, each from its offset, or from its first row for `None` or
@@ -103,7 +105,15 @@ impl Reader {
             .retain(|waiting| !goes(&waiting.start.topic, waiting.start.partition));
         self.caught_up
             .retain(|partition| !goes(&partition.topic, partition.number));
-        self.lanes.remove(partitions)
+        if let Some(lanes) = &mut self.lanes {
+            lanes.remove(partitions)?;
+            if self.waiting.is_empty() && lanes.partitions().next().is_none() {
+                let unused = self.lanes.take();
+                // librdkafka waits for its threads.
+                thread::spawn(move || drop(unused));
+            }
+        }
+        Ok(())
     }
 
     /// Takes the rows that are there, up to `max_rows` of each partition, and never waits long.
@@ -111,8 +121,11 @@ impl Reader {
     /// everything wakes.
     pub fn poll(&mut self, max_rows: usize, into: &mut Vec<Rows>) -> Result<bool, Error> {
         self.start_decided()?;
-        let polled = self.lanes.poll(max_rows, MAX_BYTES, into)?;
-        for partition in self.lanes.take_ended() {
+        let Some(lanes) = &mut self.lanes else {
+            return Ok(false);
+        };
+        let polled = lanes.poll(max_rows, MAX_BYTES, into)?;
+        for partition in lanes.take_ended() {
             if !self.caught_up.contains(&partition) {
                 self.caught_up.push(partition);
             }
@@ -133,11 +146,8 @@ impl Reader {
 
     /// Whether all partitions have caught up.
     pub fn all_caught_up(&self) -> bool {
-        self.waiting.is_empty()
-            && self
-                .lanes
-                .partitions()
-                .all(|partition| self.caught_up(&partition))
+        let mut lanes = self.lanes.iter().flat_map(Lanes::partitions);
+        self.waiting.is_empty() && lanes.all(|partition| self.caught_up(&partition))
     }
 
     /// Reads the partitions whose transactions are decided: what is empty has caught up at once,
@@ -148,10 +158,17 @@ impl Reader {
             return Ok(());
         }
         self.looked = Some(Instant::now());
+        let lanes = match &mut self.lanes {
+            Some(lanes) => lanes,
+            unused => {
+                let settings = self.cluster.settings().reader();
+                unused.insert(Lanes::open(&settings, Arc::clone(&self.wake))?)
+            }
+        };
         let partitions: Vec<Partition> = self.waiting.iter().map(Waiting::partition).collect();
         let timeout = self.cluster.settings().request_timeout;
         let decided: BTreeMap<Partition, i64> =
-            offsets(self.lanes.consumer(), &partitions, Offset::End, timeout)?;
+            offsets(lanes.consumer(), &partitions, Offset::End, timeout)?;
         let ready = |waiting: &Waiting| {
             decided
                 .get(&waiting.partition())
@@ -165,7 +182,7 @@ impl Reader {
             starts.push(waiting.start.clone());
         }
         self.waiting.retain(|waiting| !ready(waiting));
-        self.lanes.add(&starts)
+        lanes.add(&starts)
     }
 }
 

@@ -154,7 +154,7 @@ impl Settings {
     /// added wait until the request for those before is answered: not half a second, as it would
     /// be by default.
     pub(super) fn consumer(&self, group: &str) -> ClientConfig {
-        self.by_hand(group, "100")
+        self.by_hand(group, "250")
     }
 
     /// Reads partitions to their end. That it is reached is known by an answer without rows, which

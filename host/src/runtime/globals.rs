@@ -66,7 +66,7 @@ impl Globals {
             );
         }
         let mailbox = Arc::new(Mailbox::new(1));
-        let reader = reader(shared, &mailbox).map_err(|error| error.to_string())?;
+        let reader = reader(shared, &mailbox);
         let shared = Arc::clone(shared);
         Ok(Some(Globals {
             shared,
@@ -104,10 +104,7 @@ impl Globals {
                     "global tables are read anew"
                 );
                 std::thread::sleep(SLEEPS.0);
-                match reader(&self.shared, &self.mailbox) {
-                    Ok(reader) => self.reader = reader,
-                    Err(error) => tracing::debug!(%error, "global tables"),
-                }
+                self.reader = reader(&self.shared, &self.mailbox);
                 if let Err(error) = self.begin() {
                     tracing::debug!(%error, "global tables");
                 }
@@ -159,8 +156,8 @@ impl Globals {
     }
 }
 
-fn reader(shared: &Shared, mailbox: &Arc<Mailbox<()>>) -> Result<Reader, Error> {
+fn reader(shared: &Shared, mailbox: &Arc<Mailbox<()>>) -> Reader {
     let mailbox = Arc::clone(mailbox);
     let wake: Wake = Arc::new(move || mailbox.ring());
-    Reader::open(&shared.host.cluster, wake)
+    Reader::new(&shared.host.cluster, wake)
 }

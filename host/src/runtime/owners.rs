@@ -105,7 +105,7 @@ impl Owners {
         let mut publisher = Publisher::open(cluster)?;
         let mailbox = Arc::clone(&self.mailbox);
         let wake: Wake = Arc::new(move || mailbox.ring());
-        let mut reader = Reader::open(cluster, wake)?;
+        let mut reader = Reader::new(cluster, wake);
         reader.add(&[(partition.clone(), None)])?;
         let mut disputes: BTreeMap<String, Instant> = BTreeMap::new();
         let mut polled = Vec::new();

@@ -94,7 +94,7 @@ impl<'w> Session<'w> {
             guest,
             membership: Membership::join(cluster, &shared.name, &identity, Arc::clone(&wake))?,
             source: Source::open(cluster, &shared.name, Arc::clone(&wake))?,
-            reader: Reader::open(cluster, wake)?,
+            reader: Reader::new(cluster, wake),
             producer,
             tasks: BTreeMap::new(),
             queue,
