@@ -56,6 +56,8 @@ mod topology;
 #[doc(hidden)]
 pub mod bindings;
 mod columns;
+#[cfg(all(target_arch = "wasm32", feature = "allocator"))]
+mod allocator;
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
 pub mod component;

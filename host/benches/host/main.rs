@@ -1,5 +1,5 @@
-//! Micro benchmarks of the border to Wasm and of committed state: `cargo bench -p weir [FILTER]`,
-//! after `cargo xtask guests`.
+//! Micro benchmarks of the border to Wasm and of committed state, after `cargo xtask guests`:
+//! `cargo bench -p weir --profile dev [FILTER]`, since each other profile compiles RocksDB anew.
 //!
 //! Compare commits by instructions, as with the engine's (`core/benches/core`).
 

@@ -47,6 +47,10 @@ fn state() -> TaskState {
             let writes = writes(first..first + 10_000);
             state.commit(&[(STORE, writes)]).expect("a disk");
         }
+        // Until the cache holds what it can.
+        let mut all = Column::default();
+        (0..KEYS).for_each(|number| all.push(Some(&key(number))));
+        state.get_many(STORE, &all).expect("a disk");
         Filled {
             database,
             _folder: folder,
