@@ -53,11 +53,11 @@ mod table;
 pub mod testing;
 mod topology;
 
+#[cfg(all(target_arch = "wasm32", feature = "allocator"))]
+mod allocator;
 #[doc(hidden)]
 pub mod bindings;
 mod columns;
-#[cfg(all(target_arch = "wasm32", feature = "allocator"))]
-mod allocator;
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
 pub mod component;
