@@ -100,7 +100,7 @@ fn a_reader_gives_all_that_was_there_and_then_follows() {
     let (topic, empty) = (topic(&cluster, "whole", 2), topic(&cluster, "empty", 1));
     write(&cluster, &topic, 0, &["a", "b"]);
     write(&cluster, &topic, 1, &["c"]);
-    let mut reader = Reader::open(&cluster, no_wake()).expect("settings that librdkafka knows");
+    let mut reader = Reader::new(&cluster, no_wake());
     let parts = [0, 1].map(|partition| Partition::new(&*topic, partition));
     let empty = Partition::new(&*empty, 0);
     reader
@@ -159,7 +159,7 @@ fn a_reader_waits_for_a_transaction_that_was_open_when_it_began() {
             .expect("brokers that answer")[&partition]
             == 3
     });
-    let mut reader = Reader::open(&cluster, no_wake()).expect("settings that librdkafka knows");
+    let mut reader = Reader::new(&cluster, no_wake());
     reader
         .add(&[(partition, None)])
         .expect("a topic that is there");

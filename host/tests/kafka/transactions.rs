@@ -166,7 +166,7 @@ fn a_producer_that_comes_back_ends_its_orphan_and_fences_the_old_one() {
     assert!(matches!(fenced, Error::Fenced { .. }), "{fenced}");
 
     let partition = Partition::new(&*topic, 0);
-    let mut reader = Reader::open(&cluster, no_wake()).expect("settings that librdkafka knows");
+    let mut reader = Reader::new(&cluster, no_wake());
     reader
         .add(&[(partition, None)])
         .expect("a topic that is there");
