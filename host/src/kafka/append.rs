@@ -11,9 +11,8 @@ use rdkafka::bindings as sys;
 use rdkafka::bindings::rd_kafka_vtype_t as argument;
 use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
-use rdkafka::types::{RDKafka, RDKafkaHeaders, RDKafkaRespErr, RDKafkaTopic};
-
-const DONE: RDKafkaRespErr = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR;
+use rdkafka::types::RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR as DONE;
+use rdkafka::types::{RDKafka, RDKafkaHeaders, RDKafkaTopic};
 
 /// A producer's handle of a topic. Must be dropped before the producer.
 pub(super) struct Topic {

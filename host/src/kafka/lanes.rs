@@ -364,20 +364,14 @@ impl Lane {
     }
 }
 
-fn push(rows: &mut Batch, topic: &str, message: &Message<'_>) {
+fn push(rows: &mut Batch, topic: &str, message: &Message) {
     let (key, value, timestamp) = (message.key(), message.value(), message.timestamp());
-    let headers = message.headers();
-    if headers.is_empty() {
-        return rows.push(key, value, timestamp);
-    }
-    let named = headers
-        .iter()
-        .map(|(name, value)| Some((name.to_str().ok()?, *value)));
-    match named.collect::<Option<Vec<_>>>() {
-        Some(headers) => rows.push_with_headers(key, value, timestamp, headers),
-        None => {
+    match message.headers() {
+        Ok(headers) if headers.is_empty() => rows.push(key, value, timestamp),
+        Ok(headers) => rows.push_with_headers(key, value, timestamp, headers),
+        Err(error) => {
             let offset = message.offset();
-            tracing::warn!(topic, offset, "headers dropped: a name is not utf-8");
+            tracing::warn!(topic, offset, %error, "headers dropped: a name is not utf-8");
             rows.push(key, value, timestamp);
         }
     }

@@ -5,22 +5,21 @@
 #![expect(unsafe_code, reason = "rdkafka has no safe calls for it")]
 
 use std::ffi::{CStr, CString, c_char, c_void};
-use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 use std::slice;
+use std::str::Utf8Error;
 use std::sync::Arc;
 
 use rdkafka::bindings as sys;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode as Code;
-use rdkafka::types::{RDKafka, RDKafkaMessage, RDKafkaQueue, RDKafkaRespErr};
+use rdkafka::types::RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR as DONE;
+use rdkafka::types::{RDKafka, RDKafkaMessage, RDKafkaQueue};
 
 use super::context::{Context, Wake};
 
 /// Rows that one call takes at most.
 const CHUNK: usize = 64;
-
-const DONE: RDKafkaRespErr = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR;
 
 /// The rows of one partition that were fetched and not taken.
 pub(super) struct Queue {
@@ -33,11 +32,11 @@ pub(super) struct Queue {
     consumer: Arc<BaseConsumer<Context>>,
 }
 
+/// A name and a value.
+type Header<'m> = (&'m str, Option<&'m [u8]>);
+
 /// A row, for as long as it is looked at.
-pub(super) struct Message<'m> {
-    message: NonNull<RDKafkaMessage>,
-    borrowed: PhantomData<&'m RDKafkaMessage>,
-}
+pub(super) struct Message(NonNull<RDKafkaMessage>);
 
 // SAFETY: librdkafka's queues may be used from any thread.
 unsafe impl Send for Queue {}
@@ -75,11 +74,7 @@ impl Queue {
 
     /// Takes some of the rows that are there, at most `most`, and shows each, or the error that
     /// stands in its place. Never waits. Returns how many there were; 0: none was left.
-    pub(super) fn take(
-        &self,
-        most: usize,
-        mut show: impl FnMut(Result<&Message<'_>, Code>),
-    ) -> usize {
+    pub(super) fn take(&self, most: usize, mut show: impl FnMut(Result<&Message, Code>)) -> usize {
         let mut messages = [ptr::null_mut(); CHUNK];
         let most = most.min(CHUNK);
         // SAFETY: the queue is there, and `most` places for messages are.
@@ -89,10 +84,7 @@ impl Queue {
         };
         let taken = usize::try_from(taken).unwrap_or(0);
         for message in messages.into_iter().take(taken).filter_map(NonNull::new) {
-            let message = Message {
-                message,
-                borrowed: PhantomData,
-            };
+            let message = Message(message);
             match message.raw().err {
                 DONE => show(Ok(&message)),
                 error => show(Err(error.into())),
@@ -141,10 +133,10 @@ unsafe extern "C" fn ring(_: *mut RDKafka, wake: *mut c_void) {
     wake();
 }
 
-impl Message<'_> {
+impl Message {
     fn raw(&self) -> &RDKafkaMessage {
         // SAFETY: librdkafka made it, and it is destroyed with this value.
-        unsafe { self.message.as_ref() }
+        unsafe { self.0.as_ref() }
     }
 
     pub(super) fn offset(&self) -> i64 {
@@ -167,17 +159,16 @@ impl Message<'_> {
     pub(super) fn timestamp(&self) -> i64 {
         let mut kind = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
         // SAFETY: the message is there, and a place for the kind.
-        unsafe { sys::rd_kafka_message_timestamp(self.message.as_ptr(), &raw mut kind) }
+        unsafe { sys::rd_kafka_message_timestamp(self.0.as_ptr(), &raw mut kind) }
     }
 
-    /// Names and values, in order. Empty: it has none.
-    pub(super) fn headers(&self) -> Vec<(&CStr, Option<&[u8]>)> {
+    /// Names and values, in order. Errors: a name that is not utf-8.
+    pub(super) fn headers(&self) -> Result<Vec<Header<'_>>, Utf8Error> {
         let mut headers = ptr::null_mut();
         // SAFETY: the message is there, and a place for the list.
-        let read =
-            unsafe { sys::rd_kafka_message_headers(self.message.as_ptr(), &raw mut headers) };
+        let read = unsafe { sys::rd_kafka_message_headers(self.0.as_ptr(), &raw mut headers) };
         if read != DONE || headers.is_null() {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         let header = |index| {
             let (mut name, mut value, mut length) = (ptr::null::<c_char>(), ptr::null(), 0);
@@ -188,17 +179,20 @@ impl Message<'_> {
                 let length_at = &raw mut length;
                 let got =
                     sys::rd_kafka_header_get_all(headers, index, name_at, value_at, length_at);
-                (got == DONE).then(|| (CStr::from_ptr(name), bytes(value.cast_mut(), length)))
+                (got == DONE).then(|| {
+                    let name = CStr::from_ptr(name).to_str()?;
+                    Ok((name, bytes(value.cast_mut(), length)))
+                })
             }
         };
         (0..).map_while(header).collect()
     }
 }
 
-impl Drop for Message<'_> {
+impl Drop for Message {
     fn drop(&mut self) {
         // SAFETY: it is destroyed once, here.
-        unsafe { sys::rd_kafka_message_destroy(self.message.as_ptr()) }
+        unsafe { sys::rd_kafka_message_destroy(self.0.as_ptr()) }
     }
 }
 

@@ -247,7 +247,7 @@ impl<'w> Session<'w> {
         };
         let busy = more || !polled.is_empty();
         for rows in polled.drain(..) {
-            let Some(id) = self.reader_of(&rows.topic, rows.partition) else {
+            let Some(id) = self.task_reading(&rows.topic, rows.partition) else {
                 continue;
             };
             let (service, count) = (&self.worker.shared.name, rows.offsets.len());
@@ -259,7 +259,7 @@ impl<'w> Session<'w> {
         }
         self.polled = polled;
         for Partition { topic, number } in self.source.take_ended() {
-            let id = self.reader_of(&topic, number);
+            let id = self.task_reading(&topic, number);
             let owned = id.and_then(|id| self.tasks.get_mut(&id));
             if let Some(Owned::Running(running)) = owned {
                 running.task.reach_end(&topic);
@@ -269,7 +269,7 @@ impl<'w> Session<'w> {
     }
 
     /// The task that reads a partition.
-    fn reader_of(&self, topic: &str, partition: u32) -> Option<TaskId> {
+    fn task_reading(&self, topic: &str, partition: u32) -> Option<TaskId> {
         let &subtopology = self.homes.get(topic)?;
         Some(TaskId {
             subtopology,
