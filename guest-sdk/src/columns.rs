@@ -27,7 +27,13 @@ impl<'a> Rows<'a> {
         self.starts.len()
     }
 
+    /// The bytes of all rows together.
+    pub(crate) fn bytes(&self) -> usize {
+        self.column.bytes.len()
+    }
+
     /// The bytes of a row, or `None` for null.
+    #[inline(always)]
     pub(crate) fn get(&self, row: usize) -> Option<&'a [u8]> {
         let length = usize::try_from(self.column.lengths[row]).ok()?;
         let start = self.starts[row];
@@ -73,6 +79,7 @@ impl<'a> BatchRows<'a> {
         self.timestamps.len()
     }
 
+    #[inline(always)]
     pub(crate) fn get<'b>(&'b self, row: usize) -> RawRow<'b>
     where
         'a: 'b,
@@ -143,14 +150,21 @@ impl std::fmt::Debug for Headers<'_> {
 }
 
 impl Column {
-    pub(crate) fn with_rows(rows: usize) -> Column {
+    /// With room for so many rows, and for all their bytes.
+    pub(crate) fn with_room(rows: usize, bytes: usize) -> Column {
         Column {
-            bytes: Vec::new(),
+            bytes: Vec::with_capacity(bytes),
             lengths: Vec::with_capacity(rows),
         }
     }
 
+    /// With room for rows like these.
+    pub(crate) fn like(other: &Column) -> Column {
+        Column::with_room(other.lengths.len(), other.bytes.len())
+    }
+
     /// Appends a row, or null.
+    #[inline(always)]
     pub(crate) fn push(&mut self, row: Option<&[u8]>) {
         match row {
             None => self.lengths.push(-1),
@@ -198,6 +212,7 @@ impl Column {
     }
 }
 
+#[inline(always)]
 fn length(bytes: usize) -> i32 {
     i32::try_from(bytes).expect("a row stays below 2 GiB")
 }

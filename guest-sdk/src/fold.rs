@@ -164,7 +164,7 @@ fn run<A: Data>(
     let mut states = States {
         values: (0..given.len()).map(|_| None).collect(),
         given,
-        made: Column::with_rows(steps.kinds.len()),
+        made: Column::with_room(steps.kinds.len(), states.bytes.len()),
     };
     for (step, &kind) in steps.kinds.iter().enumerate() {
         let row = steps.rows[step];

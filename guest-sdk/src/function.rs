@@ -50,17 +50,33 @@ pub(crate) struct Outputs {
 }
 
 impl Outputs {
-    /// With room for `rows` rows.
-    pub(crate) fn with_rows(rows: usize) -> Outputs {
+    /// With room for rows like these.
+    pub(crate) fn like(input: &Batch) -> Outputs {
+        let rows = input.timestamps.len();
+        Outputs::into(Batch {
+            keys: Column::like(&input.keys),
+            values: Column::like(&input.values),
+            timestamps: Vec::with_capacity(rows),
+            headers: None,
+        })
+    }
+
+    /// With room for none yet.
+    pub(crate) fn new() -> Outputs {
+        let none = || Column::with_room(0, 0);
+        Outputs::into(Batch {
+            keys: none(),
+            values: none(),
+            timestamps: Vec::new(),
+            headers: None,
+        })
+    }
+
+    fn into(rows: Batch) -> Outputs {
         Outputs {
             output: Output {
-                rows: Batch {
-                    keys: Column::with_rows(rows),
-                    values: Column::with_rows(rows),
-                    timestamps: Vec::with_capacity(rows),
-                    headers: None,
-                },
-                origins: Vec::with_capacity(rows),
+                origins: Vec::with_capacity(rows.timestamps.capacity()),
+                rows,
                 ports: Vec::new(),
                 rejected: Vec::new(),
             },
@@ -70,12 +86,14 @@ impl Outputs {
     }
 
     /// Begins with input row `row`.
+    #[inline(always)]
     pub(crate) fn begin(&mut self, row: usize) {
         self.row = row_number(row);
         self.first = self.output.origins.len();
     }
 
     /// Ends with that row. If it is refused, what it has made so far is taken back.
+    #[inline(always)]
     pub(crate) fn end(&mut self, result: Result<(), Reject>) {
         if let Err(Reject(reason)) = result {
             let first = self.first;
@@ -90,6 +108,7 @@ impl Outputs {
     }
 
     /// Appends a row.
+    #[inline(always)]
     pub(crate) fn push(
         &mut self,
         key: impl FnOnce(&mut Column) -> Result<(), Reject>,
@@ -126,6 +145,7 @@ impl Outputs {
 }
 
 /// The number of a row, as the contract has it.
+#[inline(always)]
 pub(crate) fn row_number(row: usize) -> u32 {
     u32::try_from(row).expect("a batch has fewer than 4 G rows")
 }

@@ -53,7 +53,7 @@ mod table;
 pub mod testing;
 mod topology;
 
-#[cfg(all(target_arch = "wasm32", feature = "allocator"))]
+#[cfg(any(test, all(target_arch = "wasm32", feature = "allocator")))]
 mod allocator;
 #[doc(hidden)]
 pub mod bindings;

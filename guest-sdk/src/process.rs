@@ -119,11 +119,11 @@ impl<K: Data, V: Data> Stream<K, V> {
         let rows = Box::new(
             move |batch: &_, stream_times: &[i64], access: &mut dyn Access| {
                 let rows = BatchRows::of(batch);
-                let mut outputs = Outputs::with_rows(rows.len());
+                let mut outputs = Outputs::like(batch);
                 for (row, stream_time) in stream_times.iter().enumerate() {
                     outputs.begin(row);
                     let raw = rows.get(row);
-                    let result = Item::<K, V>::of(raw).row().and_then(|input| {
+                    let result = Item::<K, V>::of(&raw).row().and_then(|input| {
                         let mut context = Context {
                             stores: Declared {
                                 access: &mut *access,
@@ -206,13 +206,13 @@ impl<K: Data, V: Data> Stream<K, V> {
     ) -> Stream<K2, V2> {
         let function = Function::Update(Box::new(move |batch, groups, states| {
             let rows = BatchRows::of(batch);
-            let mut outputs = Outputs::with_rows(rows.len());
+            let mut outputs = Outputs::like(batch);
             let mut states = Groups::of(states);
             for (row, group) in groups.iter().enumerate() {
                 outputs.begin(row);
                 let raw = rows.get(row);
                 let result = states.with::<R>(*group, |state| {
-                    let mut item = Item::<K, V>::of(raw);
+                    let mut item = Item::<K, V>::of(&raw);
                     let mut out = Forward::new(&mut outputs, raw.timestamp);
                     let verdict = update(state, item.row()?, &mut out).verdict();
                     out.finish(verdict)
@@ -271,7 +271,7 @@ impl<K: Data, V: Data, S: Stores> Process<K, V, S> {
     ) -> Process<K, V, S> {
         let (stores, ids) = (self.stores, self.stores.ids());
         let call = Box::new(move |at: i64, access: &mut dyn Access| -> Output {
-            let mut outputs = Outputs::with_rows(0);
+            let mut outputs = Outputs::new();
             outputs.begin(0);
             let mut context = Context {
                 stores: Declared {
@@ -356,7 +356,7 @@ impl<'a, A: Data> Groups<'a, A> {
     }
 
     fn finish(self, outputs: Outputs) -> Updated {
-        let mut states = Column::with_rows(self.read.len());
+        let mut states = Column::with_room(self.read.len(), self.given.bytes());
         for (group, state) in self.read.iter().enumerate() {
             match state {
                 None => states.push(self.given.get(group)),

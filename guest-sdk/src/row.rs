@@ -39,6 +39,7 @@ pub(crate) enum Field<'a, T> {
 }
 
 impl<'a, T: Data> Field<'a, T> {
+    #[inline(always)]
     fn read(
         &mut self,
         decode: impl FnOnce(Option<&[u8]>) -> Result<T, format::Error>,
@@ -72,6 +73,7 @@ impl<'a, T: Data> Field<'a, T> {
         }
     }
 
+    #[inline(always)]
     fn write(
         &self,
         column: &mut Column,
@@ -89,11 +91,12 @@ impl<'a, T: Data> Field<'a, T> {
 pub(crate) struct Item<'a, K, V> {
     key: Field<'a, K>,
     value: Field<'a, V>,
-    raw: RawRow<'a>,
+    raw: &'a RawRow<'a>,
 }
 
 impl<'a, K: Data, V: Data> Item<'a, K, V> {
-    pub(crate) fn of(raw: RawRow<'a>) -> Item<'a, K, V> {
+    #[inline(always)]
+    pub(crate) fn of(raw: &'a RawRow<'a>) -> Item<'a, K, V> {
         Item {
             key: Field::Came(raw.key),
             value: Field::Came(raw.value),
@@ -101,6 +104,7 @@ impl<'a, K: Data, V: Data> Item<'a, K, V> {
         }
     }
 
+    #[inline(always)]
     pub(crate) fn value(&mut self) -> Result<&V, Reject> {
         self.value.read(format::decode_value)
     }
@@ -222,10 +226,12 @@ impl<'a, K: Data, V: Data> Item<'a, K, V> {
         self.raw.timestamp
     }
 
+    #[inline(always)]
     pub(crate) fn write_key(&self, column: &mut Column) -> Result<(), Reject> {
         self.key.write(column, format::encode_key)
     }
 
+    #[inline(always)]
     pub(crate) fn write_value(&self, column: &mut Column) -> Result<(), Reject> {
         self.value.write(column, format::encode_value)
     }

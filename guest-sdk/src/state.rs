@@ -104,7 +104,7 @@ impl Declared<'_> {
         keys: &[K],
     ) -> Vec<Option<V>> {
         let position = self.position(store);
-        let mut column = Column::with_rows(keys.len());
+        let mut column = Column::with_room(keys.len(), 0);
         for key in keys {
             column.push(Some(&key_bytes(key)));
         }

@@ -13,7 +13,7 @@ use crate::row::Item;
 pub(super) type Next<'n, K, V> = dyn FnMut(Item<'_, K, V>) -> Result<(), Reject> + 'n;
 
 /// Steps from a row of the input to the rows that they make of it.
-pub(super) type Run<K, V> = dyn Fn(RawRow<'_>, &mut Next<'_, K, V>) -> Result<(), Reject>;
+pub(super) type Run<K, V> = dyn Fn(&RawRow<'_>, &mut Next<'_, K, V>) -> Result<(), Reject>;
 
 impl<K: Data, V: Data> Stream<K, V> {
     /// A node of the steps so far.
@@ -26,10 +26,10 @@ impl<K: Data, V: Data> Stream<K, V> {
         let run = Rc::clone(&self.run);
         Function::Transform(Box::new(move |batch| {
             let rows = BatchRows::of(batch);
-            let mut outputs = Outputs::with_rows(rows.len());
+            let mut outputs = Outputs::like(batch);
             for row in 0..rows.len() {
                 outputs.begin(row);
-                let result = run(rows.get(row), &mut |item| {
+                let result = run(&rows.get(row), &mut |item| {
                     outputs.push(
                         |keys| item.write_key(keys),
                         |values| item.write_value(values),
@@ -52,10 +52,10 @@ impl<K: Data, V: Data> Stream<K, V> {
         let run = Rc::clone(&self.run);
         let function = Function::Transform(Box::new(move |batch| {
             let rows = BatchRows::of(batch);
-            let mut outputs = Outputs::with_rows(rows.len());
+            let mut outputs = Outputs::like(batch);
             for row in 0..rows.len() {
                 outputs.begin(row);
-                let result = run(rows.get(row), &mut |mut item| {
+                let result = run(&rows.get(row), &mut |mut item| {
                     let Some(port) = choose(&mut item)? else {
                         return Ok(());
                     };

@@ -430,7 +430,7 @@ fn combiner<R: Data>(
     Function::Combine(Box::new(move |keys, left, right| {
         let (lefts, rights) = (Rows::of(left), Rows::of(right));
         let mut combined = Combined {
-            values: Column::with_rows(keys.lengths.len()),
+            values: Column::with_room(keys.lengths.len(), 0),
             rejected: Vec::new(),
         };
         for row in 0..lefts.len() {
@@ -457,10 +457,11 @@ pub(crate) fn lookup<K: Data, V: Data, GK: Data>(
 ) -> Function {
     Function::Transform(Box::new(move |batch| {
         let rows = BatchRows::of(batch);
-        let mut outputs = Outputs::with_rows(rows.len());
+        let mut outputs = Outputs::like(batch);
         for row in 0..rows.len() {
             outputs.begin(row);
-            let mut item = Item::<K, V>::of(rows.get(row));
+            let raw = rows.get(row);
+            let mut item = Item::<K, V>::of(&raw);
             let result = item.row().and_then(|row| {
                 let key = key(row);
                 outputs.push(

@@ -27,6 +27,10 @@ use super::error::Error;
 use super::lanes::{Partition, raw};
 use super::membership::GroupMetadata;
 
+/// Between two looks at what librdkafka has done. To wait is not left to rdkafka's `poll`: it goes
+/// on until its time is up, and its last millisecond is a busy loop.
+pub(super) const PAUSE: Duration = Duration::from_millis(1);
+
 /// To which partitions rows go.
 #[derive(Clone, Copy, Debug)]
 pub enum Partitioning<'a> {
@@ -221,7 +225,8 @@ impl Producer {
             if appended == Err(Code::QueueFull) {
                 let since = Instant::now();
                 while appended == Err(Code::QueueFull) && since.elapsed() < self.timeout {
-                    self.producer.poll(Duration::from_millis(1));
+                    self.producer.poll(Duration::ZERO);
+                    thread::sleep(PAUSE);
                     appended = written.handle.append(&row, headers());
                 }
             }
@@ -257,7 +262,6 @@ impl Producer {
             })
             .map_err(|error| self.explained(Error::of(DOING, &error)))?;
         }
-        // librdkafka's own flush polls in steps of 100 ms.
         self.drain(deadline)?;
         self.retrying(deadline, |producer, left| producer.commit_transaction(left))
             .map_err(|error| self.explained(Error::of(DOING, &error)))?;
@@ -289,7 +293,8 @@ impl Producer {
         let aborted = thread::scope(|threads| {
             threads.spawn(|| {
                 while !ended.load(Ordering::Acquire) {
-                    self.producer.poll(Duration::from_millis(1));
+                    self.producer.poll(Duration::ZERO);
+                    thread::sleep(PAUSE);
                 }
             });
             let aborted =
@@ -310,17 +315,17 @@ impl Producer {
     }
 
     /// Waits until every row is acknowledged. Once one has failed, librdkafka sends no more of
-    /// them.
+    /// them. (Its own flush wakes every thread of the client each time that it looks, and polls in
+    /// steps of 100 ms.)
     fn drain(&self, deadline: Instant) -> Result<(), Error> {
-        let mut pause = Duration::from_micros(50);
+        let mut pause = Duration::from_micros(100);
         loop {
-            // With no time to wait it only ends the linger, and takes one report.
-            let flushed = self.producer.flush(Duration::ZERO);
-            match flushed {
-                Err(KafkaError::Flush(Code::OperationTimedOut)) => {}
-                Err(error) => return Err(Error::of("waiting for acknowledgements", &error)),
-                Ok(()) => return Ok(()),
+            let before = self.producer.in_flight_count();
+            if before == 0 {
+                return Ok(());
             }
+            // Takes one report, of all rows of a request.
+            self.producer.poll(Duration::ZERO);
             if self.producer.context().delivered.lock().failed.is_some() {
                 return Err(self.failed());
             }
@@ -330,11 +335,9 @@ impl Producer {
                     Code::OperationTimedOut,
                 ));
             }
-            let before = self.producer.in_flight_count();
-            self.producer.poll(Duration::ZERO);
             if self.producer.in_flight_count() == before {
                 thread::sleep(pause);
-                pause = (pause * 2).min(Duration::from_millis(1));
+                pause = (pause * 2).min(PAUSE);
             }
         }
     }
@@ -355,7 +358,7 @@ impl Producer {
                         && !left.is_zero() =>
                 {
                     self.producer.poll(Duration::ZERO);
-                    thread::sleep(Duration::from_millis(1));
+                    thread::sleep(PAUSE);
                 }
                 answer => return answer,
             }

@@ -196,6 +196,9 @@ impl Settings {
             // batch.
             ("message.max.bytes", "1000000000".to_owned()),
             ("linger.ms", "2".to_owned()),
+            // While a broker still ends the transaction before, it refuses to add offsets to the
+            // next one: for a few milliseconds, not for the 100 that are waited by default.
+            ("retry.backoff.ms", "10".to_owned()),
             ("queue.buffering.max.messages", "200000".to_owned()),
             ("queue.buffering.max.kbytes", "262144".to_owned()),
         ])

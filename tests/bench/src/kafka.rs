@@ -74,10 +74,17 @@ pub(crate) fn send(
         if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
             return Err(error).context("sending a row");
         }
-        producer.poll(Duration::from_millis(1));
+        wait(producer);
         record = back;
     }
     Ok(())
+}
+
+/// Takes what reports there are, and waits a millisecond. `poll` itself would spend the time in a
+/// busy loop, on a core that the contenders need.
+pub(crate) fn wait(producer: &BaseProducer) {
+    producer.poll(Duration::ZERO);
+    std::thread::sleep(Duration::from_millis(1));
 }
 
 /// Waits until every row is acknowledged. `flush` itself polls in steps of 100 ms, so it is only
@@ -86,7 +93,7 @@ pub(crate) fn drain(producer: &BaseProducer) -> anyhow::Result<()> {
     let _ = producer.flush(Duration::ZERO);
     let begun = std::time::Instant::now();
     while producer.in_flight_count() > 0 {
-        producer.poll(Duration::from_millis(1));
+        wait(producer);
         if begun.elapsed() > PATIENCE {
             bail!("rows are not acknowledged after {PATIENCE:?}");
         }

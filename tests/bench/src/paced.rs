@@ -45,7 +45,7 @@ impl Paced {
                     )?;
                     sent += 1;
                 }
-                producer.poll(Duration::from_millis(1));
+                kafka::wait(&producer);
             }
             kafka::drain(&producer).map(|()| sent)
         });

@@ -28,7 +28,12 @@ impl Task {
 
     /// Whether a commit would have anything to do: rows read or stores written since the last.
     pub fn has_uncommitted(&self) -> bool {
-        !self.overlay.is_clean() || self.moved().next().is_some()
+        self.has_writes() || self.moved().next().is_some()
+    }
+
+    /// Whether stores were written since the last commit.
+    pub fn has_writes(&self) -> bool {
+        !self.overlay.is_clean()
     }
 
     fn moved(&self) -> impl Iterator<Item = (usize, i64)> {

@@ -6,7 +6,7 @@
 //! decides its requests again.
 
 use std::collections::HashSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use weir_core::record::Batch;
 use weir_core::store::StoreId;
@@ -29,13 +29,7 @@ impl Session<'_> {
         if transaction.positions_are_due() && !self.tasks.is_empty() {
             return true;
         }
-        let Some(since) = transaction.since else {
-            return false;
-        };
-        if transaction.ended.elapsed() < transaction.pause {
-            return false;
-        }
-        drained || since.elapsed() >= transaction.interval || self.writes_are_many()
+        transaction.is_due(drained || self.writes_are_many())
     }
 
     fn writes_are_many(&self) -> bool {
@@ -149,15 +143,12 @@ impl Session<'_> {
             self.transaction.positions = Instant::now();
             self.transaction.owes_positions = false;
         }
-        self.transaction.end();
+        let took = began.elapsed();
+        self.transaction.end(took);
         let meters = &self.worker.shared.meters;
         meters.commits.increment(1);
-        meters.commit_seconds.record(began.elapsed().as_secs_f64());
-        let (service, worker, took) = (
-            &self.worker.shared.name,
-            self.worker.number,
-            began.elapsed(),
-        );
+        meters.commit_seconds.record(took.as_secs_f64());
+        let (service, worker) = (&self.worker.shared.name, self.worker.number);
         tracing::trace!(service, worker, moved, ?took, "committed");
         Ok(())
     }
@@ -284,7 +275,7 @@ impl Session<'_> {
         for id in dirty {
             self.rebuild(id)?;
         }
-        self.transaction.end();
+        self.transaction.end(Duration::ZERO);
         Ok(())
     }
 }

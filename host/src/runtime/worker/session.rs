@@ -294,6 +294,9 @@ impl<'w> Session<'w> {
             if progress.is_err() || running.task.has_uncommitted() {
                 self.transaction.touch(id);
             }
+            if running.task.has_writes() {
+                self.transaction.begin();
+            }
             let progress = progress?;
             let mut alarm = running.task.next_wall_clock();
             match progress {
