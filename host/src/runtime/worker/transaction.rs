@@ -16,8 +16,8 @@ const POSITIONS_AGAIN: Duration = Duration::from_secs(60 * 60);
 /// nothing. Nobody else waits for them, and a transaction costs the brokers a dozen writes.
 const POSITIONS_ALONE: Duration = Duration::from_millis(100);
 
-/// The next transaction is not ended for as long as the last one took, up to this. Where brokers are
-/// busy, fewer transactions with more in each are sooner done than many.
+/// The next transaction is not ended for as long as the last one took, up to this. Where brokers
+/// are busy, fewer transactions with more in each are sooner done than many.
 const REST: Duration = Duration::from_millis(100);
 
 /// The transaction at hand.
