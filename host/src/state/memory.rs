@@ -34,7 +34,7 @@ pub struct Memory {
 impl Memory {
     /// Sets the limits.
     pub fn new(settings: MemorySettings) -> Memory {
-        let cache = Cache::new_lru_cache(settings.cache_bytes);
+        let cache = Cache::new_hyper_clock_cache(settings.cache_bytes, 0);
         let writes = WriteBufferManager::new_write_buffer_manager_with_cache(
             settings.write_bytes,
             false,
@@ -72,6 +72,7 @@ impl Memory {
         let mut table = BlockBasedOptions::default();
         table.set_block_cache(&self.cache);
         table.set_block_size(16 << 10);
+        table.set_block_restart_interval(4);
         table.set_bloom_filter(10.0, false);
         table.set_whole_key_filtering(true);
         table.set_cache_index_and_filter_blocks(true);
