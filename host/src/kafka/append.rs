@@ -20,6 +20,13 @@ pub(super) struct Topic {
     topic: NonNull<RDKafkaTopic>,
 }
 
+/// Lets nothing linger for a millisecond, or until nothing is left to send. (rdkafka's own flush
+/// says so for no time at all, and most threads of librdkafka miss it.)
+pub(super) fn hurry<C: ProducerContext>(producer: &BaseProducer<C>) {
+    // SAFETY: the client is there. What is left is seen by who counts.
+    let _left = unsafe { sys::rd_kafka_flush(producer.client().native_ptr(), 1) };
+}
+
 /// A row to append.
 pub(super) struct Row<'r> {
     pub(super) partition: i32,

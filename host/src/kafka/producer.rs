@@ -20,12 +20,13 @@ use rdkafka::topic_partition_list::Offset;
 use weir_core::record::Batch;
 use weir_core::task::Position;
 
-use super::append::{Row, Topic};
+use super::append::{Row, Topic, hurry};
 use super::cluster::Cluster;
 use super::context::log_line;
 use super::error::Error;
 use super::lanes::{Partition, raw};
 use super::membership::GroupMetadata;
+use super::settings::LINGER;
 
 /// Between two looks at what librdkafka has done. To wait is not left to rdkafka's `poll`: it goes
 /// on until its time is up, and its last millisecond is a busy loop.
@@ -315,10 +316,10 @@ impl Producer {
     }
 
     /// Waits until every row is acknowledged. Once one has failed, librdkafka sends no more of
-    /// them. (Its own flush wakes every thread of the client each time that it looks, and polls in
-    /// steps of 100 ms.)
+    /// them. Nothing lingers for as long as anything could; then it is left alone, since to hurry
+    /// wakes every thread of the client.
     fn drain(&self, deadline: Instant) -> Result<(), Error> {
-        let mut pause = Duration::from_micros(100);
+        let since = Instant::now();
         loop {
             let before = self.producer.in_flight_count();
             if before == 0 {
@@ -335,9 +336,13 @@ impl Producer {
                     Code::OperationTimedOut,
                 ));
             }
-            if self.producer.in_flight_count() == before {
-                thread::sleep(pause);
-                pause = (pause * 2).min(PAUSE);
+            if self.producer.in_flight_count() < before {
+                continue;
+            }
+            if since.elapsed() < LINGER {
+                hurry(&self.producer);
+            } else {
+                thread::sleep(PAUSE);
             }
         }
     }

@@ -31,6 +31,9 @@ pub struct Settings {
     pub replication: i32,
 }
 
+/// How long a row waits for others to go in one request with them.
+pub(super) const LINGER: Duration = Duration::from_millis(2);
+
 /// What exactly-once and the worker's loop rest on: not for the operator to change.
 const FIXED: [&str; 11] = [
     "bootstrap.servers",
@@ -195,7 +198,7 @@ impl Settings {
             // What is too large for a topic is found by `refusal` before; one row alone may fill a
             // batch.
             ("message.max.bytes", "1000000000".to_owned()),
-            ("linger.ms", "2".to_owned()),
+            ("linger.ms", LINGER.as_millis().to_string()),
             // While a broker still ends the transaction before, it refuses to add offsets to the
             // next one: for a few milliseconds, not for the 100 that are waited by default.
             ("retry.backoff.ms", "10".to_owned()),

@@ -176,6 +176,23 @@ mod tests {
     }
 
     #[test]
+    fn a_worker_rests_as_long_as_its_last_commit_took_but_not_longer_than_a_tenth_of_a_second() {
+        let mut transaction = transaction();
+        for (took, rest) in [(REST / 2, REST / 2), (REST * 9, REST)] {
+            transaction.end(took);
+            transaction.begin();
+            assert!(!transaction.is_due(true));
+            assert!(
+                transaction
+                    .time_to_commit()
+                    .is_some_and(|left| left <= rest)
+            );
+            transaction.ended = ago(rest).expect("the clock runs");
+            assert!(transaction.is_due(true));
+        }
+    }
+
+    #[test]
     fn positions_alone_wait_for_company_but_not_for_ever() {
         let mut transaction = transaction();
         transaction.touch(TASK);
