@@ -158,11 +158,6 @@ impl Column {
         }
     }
 
-    /// With room for rows like these.
-    pub(crate) fn like(other: &Column) -> Column {
-        Column::with_room(other.lengths.len(), other.bytes.len())
-    }
-
     /// Appends a row, or null.
     #[inline(always)]
     pub(crate) fn push(&mut self, row: Option<&[u8]>) {

@@ -52,31 +52,21 @@ pub(crate) struct Outputs {
 impl Outputs {
     /// With room for rows like these.
     pub(crate) fn like(input: &Batch) -> Outputs {
-        let rows = input.timestamps.len();
-        Outputs::into(Batch {
-            keys: Column::like(&input.keys),
-            values: Column::like(&input.values),
-            timestamps: Vec::with_capacity(rows),
-            headers: None,
-        })
+        let (keys, values) = (input.keys.bytes.len(), input.values.bytes.len());
+        Outputs::with_room(input.timestamps.len(), keys, values)
     }
 
-    /// With room for none yet.
-    pub(crate) fn new() -> Outputs {
-        let none = || Column::with_room(0, 0);
-        Outputs::into(Batch {
-            keys: none(),
-            values: none(),
-            timestamps: Vec::new(),
-            headers: None,
-        })
-    }
-
-    fn into(rows: Batch) -> Outputs {
+    /// With room for so many rows, and for the bytes of their keys and values.
+    pub(crate) fn with_room(rows: usize, keys: usize, values: usize) -> Outputs {
         Outputs {
             output: Output {
-                origins: Vec::with_capacity(rows.timestamps.capacity()),
-                rows,
+                rows: Batch {
+                    keys: Column::with_room(rows, keys),
+                    values: Column::with_room(rows, values),
+                    timestamps: Vec::with_capacity(rows),
+                    headers: None,
+                },
+                origins: Vec::with_capacity(rows),
                 ports: Vec::new(),
                 rejected: Vec::new(),
             },

@@ -271,7 +271,7 @@ impl<K: Data, V: Data, S: Stores> Process<K, V, S> {
     ) -> Process<K, V, S> {
         let (stores, ids) = (self.stores, self.stores.ids());
         let call = Box::new(move |at: i64, access: &mut dyn Access| -> Output {
-            let mut outputs = Outputs::new();
+            let mut outputs = Outputs::with_room(0, 0, 0);
             outputs.begin(0);
             let mut context = Context {
                 stores: Declared {

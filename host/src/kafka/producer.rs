@@ -28,10 +28,6 @@ use super::lanes::{Partition, raw};
 use super::membership::GroupMetadata;
 use super::settings::LINGER;
 
-/// Between two looks at what librdkafka has done. To wait is not left to rdkafka's `poll`: it goes
-/// on until its time is up, and its last millisecond is a busy loop.
-pub(super) const PAUSE: Duration = Duration::from_millis(1);
-
 /// To which partitions rows go.
 #[derive(Clone, Copy, Debug)]
 pub enum Partitioning<'a> {
@@ -226,8 +222,7 @@ impl Producer {
             if appended == Err(Code::QueueFull) {
                 let since = Instant::now();
                 while appended == Err(Code::QueueFull) && since.elapsed() < self.timeout {
-                    self.producer.poll(Duration::ZERO);
-                    thread::sleep(PAUSE);
+                    wait(&self.producer);
                     appended = written.handle.append(&row, headers());
                 }
             }
@@ -294,8 +289,7 @@ impl Producer {
         let aborted = thread::scope(|threads| {
             threads.spawn(|| {
                 while !ended.load(Ordering::Acquire) {
-                    self.producer.poll(Duration::ZERO);
-                    thread::sleep(PAUSE);
+                    wait(&self.producer);
                 }
             });
             let aborted =
@@ -342,7 +336,7 @@ impl Producer {
             if since.elapsed() < LINGER {
                 hurry(&self.producer);
             } else {
-                thread::sleep(PAUSE);
+                wait(&self.producer);
             }
         }
     }
@@ -362,8 +356,7 @@ impl Producer {
                         && !error.txn_requires_abort()
                         && !left.is_zero() =>
                 {
-                    self.producer.poll(Duration::ZERO);
-                    thread::sleep(PAUSE);
+                    wait(&self.producer);
                 }
                 answer => return answer,
             }
@@ -403,6 +396,13 @@ impl Producer {
             (error, _) => error,
         }
     }
+}
+
+/// Waits a millisecond, and takes a report of what librdkafka has done. Waiting is not left to
+/// rdkafka's `poll`: it goes on until its time is up, and its last millisecond is a busy loop.
+pub(super) fn wait<C: ProducerContext>(producer: &BaseProducer<C>) {
+    thread::sleep(Duration::from_millis(1));
+    producer.poll(Duration::ZERO);
 }
 
 fn list_of(positions: &[(Position, String)]) -> Result<TopicPartitionList, Error> {

@@ -1,6 +1,5 @@
 //! Single rows outside of any transaction: a host's claims, deployments.
 
-use std::thread;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -14,7 +13,7 @@ use super::cluster::Cluster;
 use super::context::log_line;
 use super::error::Error;
 use super::lanes::Partition;
-use super::producer::PAUSE;
+use super::producer::wait;
 
 /// Writes rows one by one, each on all copies before the call returns.
 pub struct Publisher {
@@ -85,11 +84,10 @@ impl Publisher {
             .map_err(|(error, _)| Error::of(doing(), &error))?;
         let deadline = Instant::now() + self.timeout + Duration::from_secs(1);
         while Instant::now() < deadline {
-            self.producer.poll(Duration::ZERO);
+            wait(&self.producer);
             if let Some(answer) = self.producer.context().0.lock().take() {
                 return answer.map_err(|error| Error::of(doing(), &error));
             }
-            thread::sleep(PAUSE);
         }
         Err(Error::of_code(doing(), Code::OperationTimedOut))
     }

@@ -22,12 +22,12 @@ const REST: Duration = Duration::from_millis(100);
 
 /// The transaction at hand.
 pub(super) struct Transaction {
-    pub(super) interval: Duration,
-    pub(super) pause: Duration,
+    interval: Duration,
+    pause: Duration,
     /// Tasks that have done something in it.
     pub(super) dirty: BTreeSet<TaskId>,
     /// When the first of it was done; `None`: nothing.
-    pub(super) since: Option<Instant>,
+    since: Option<Instant>,
     /// Whether there is more in it than positions.
     awaited: bool,
     ended: Instant,
