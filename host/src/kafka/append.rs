@@ -6,6 +6,7 @@
 
 use std::ffi::{CString, c_void};
 use std::ptr::{self, NonNull};
+use std::time::Duration;
 
 use rdkafka::bindings as sys;
 use rdkafka::bindings::rd_kafka_vtype_t as argument;
@@ -20,11 +21,14 @@ pub(super) struct Topic {
     topic: NonNull<RDKafkaTopic>,
 }
 
-/// Lets nothing linger for a millisecond, or until nothing is left to send. (rdkafka's own flush
-/// says so for no time at all, and most threads of librdkafka miss it.)
-pub(super) fn hurry<C: ProducerContext>(producer: &BaseProducer<C>) {
-    // SAFETY: the client is there. What is left is seen by who counts.
-    let _left = unsafe { sys::rd_kafka_flush(producer.client().native_ptr(), 1) };
+/// Lets nothing linger until nothing is left to send or acknowledge, or the time is up. Whether
+/// nothing is left. (rdkafka's own flush polls meanwhile, and says so for no time at all, which most
+/// threads of librdkafka miss.)
+pub(super) fn flush<C: ProducerContext>(producer: &BaseProducer<C>, most: Duration) -> bool {
+    let most = i32::try_from(most.as_millis()).unwrap_or(i32::MAX);
+    // SAFETY: the client is there.
+    let outcome = unsafe { sys::rd_kafka_flush(producer.client().native_ptr(), most) };
+    outcome == DONE
 }
 
 /// A row to append.

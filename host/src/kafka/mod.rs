@@ -10,6 +10,7 @@ mod append;
 mod cluster;
 mod context;
 mod error;
+mod flusher;
 mod lanes;
 mod leave;
 mod membership;

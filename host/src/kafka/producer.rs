@@ -5,6 +5,7 @@
 //! but [`Error::Abortable`] the producer is done for.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,13 +21,13 @@ use rdkafka::topic_partition_list::Offset;
 use weir_core::record::Batch;
 use weir_core::task::Position;
 
-use super::append::{Row, Topic, hurry};
+use super::append::{Row, Topic};
 use super::cluster::Cluster;
 use super::context::log_line;
 use super::error::Error;
+use super::flusher::Flusher;
 use super::lanes::{Partition, raw};
 use super::membership::GroupMetadata;
-use super::settings::LINGER;
 
 /// To which partitions rows go.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +58,8 @@ impl Ends {
 pub struct Producer {
     /// What was ever written to. Before the producer: fields are dropped in this order.
     written: HashMap<String, Written>,
-    producer: BaseProducer<Deliveries>,
+    flusher: Flusher,
+    producer: Arc<BaseProducer<Deliveries>>,
     partitions: Vec<Partition>,
     open: bool,
     timeout: Duration,
@@ -143,8 +145,10 @@ impl Producer {
         producer
             .init_transactions(settings.request_timeout)
             .map_err(|error| Error::of(doing(), &error))?;
+        let producer = Arc::new(producer);
         Ok(Producer {
             written: HashMap::new(),
+            flusher: Flusher::of(Arc::clone(&producer)),
             producer,
             partitions: Vec::new(),
             open: false,
@@ -239,6 +243,13 @@ impl Producer {
         Ok(())
     }
 
+    /// Rows that were produced wait for a full batch no longer. Returns at once.
+    pub fn send(&self) {
+        if self.producer.in_flight_count() > 0 {
+            self.flusher.flush();
+        }
+    }
+
     /// Ends the transaction with these positions (next offset to read, and metadata), fenced by the
     /// group. Everything that was produced is acknowledged first. Errors: [`Error::Abortable`]:
     /// abort; anything else: the producer is done for, and whether the transaction has committed is
@@ -248,19 +259,12 @@ impl Producer {
         positions: &[(Position, String)],
         group: &GroupMetadata,
     ) -> Result<Ends, Error> {
-        const DOING: &str = "committing";
         assert!(self.open, "a transaction is committed that was begun");
         let deadline = Instant::now() + self.timeout;
-        if !positions.is_empty() {
-            let list = list_of(positions)?;
-            self.retrying(deadline, |producer, left| {
-                producer.send_offsets_to_transaction(&list, &group.0, left)
-            })
-            .map_err(|error| self.explained(Error::of(DOING, &error)))?;
-        }
-        self.drain(deadline)?;
-        self.retrying(deadline, |producer, left| producer.commit_transaction(left))
-            .map_err(|error| self.explained(Error::of(DOING, &error)))?;
+        self.send();
+        let committed = self.finish(positions, group, deadline);
+        self.flusher.rest();
+        committed?;
         self.open = false;
         let delivered = self.producer.context().delivered.lock();
         let written = self
@@ -273,6 +277,26 @@ impl Producer {
                 .map(|(partition, &last)| (partition.clone(), last + 1))
                 .collect(),
         ))
+    }
+
+    /// The steps of a commit.
+    fn finish(
+        &self,
+        positions: &[(Position, String)],
+        group: &GroupMetadata,
+        deadline: Instant,
+    ) -> Result<(), Error> {
+        const DOING: &str = "committing";
+        if !positions.is_empty() {
+            let list = list_of(positions)?;
+            self.retrying(deadline, |producer, left| {
+                producer.send_offsets_to_transaction(&list, &group.0, left)
+            })
+            .map_err(|error| self.explained(Error::of(DOING, &error)))?;
+        }
+        self.drain(deadline)?;
+        self.retrying(deadline, |producer, left| producer.commit_transaction(left))
+            .map_err(|error| self.explained(Error::of(DOING, &error)))
     }
 
     /// Ends the transaction with nothing; does nothing where none is open. Errors: the producer is
@@ -310,10 +334,8 @@ impl Producer {
     }
 
     /// Waits until every row is acknowledged. Once one has failed, librdkafka sends no more of
-    /// them. Nothing lingers for as long as anything could; then it is left alone, since to hurry
-    /// wakes every thread of the client.
+    /// them.
     fn drain(&self, deadline: Instant) -> Result<(), Error> {
-        let since = Instant::now();
         loop {
             let before = self.producer.in_flight_count();
             if before == 0 {
@@ -333,11 +355,7 @@ impl Producer {
             if self.producer.in_flight_count() < before {
                 continue;
             }
-            if since.elapsed() < LINGER {
-                hurry(&self.producer);
-            } else {
-                wait(&self.producer);
-            }
+            wait(&self.producer);
         }
     }
 

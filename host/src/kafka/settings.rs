@@ -31,8 +31,8 @@ pub struct Settings {
     pub replication: i32,
 }
 
-/// How long a row waits for others to go in one request with them.
-pub(super) const LINGER: Duration = Duration::from_millis(2);
+/// How long a row of a transaction that is not ended waits for a full batch.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// What exactly-once and the worker's loop rest on: not for the operator to change.
 const FIXED: [&str; 11] = [

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use weir_core::record::Batch;
-use weir_host::kafka::{Committed, Error, Partition, Partitioning, Producer, Reader};
+use weir_host::kafka::{Cluster, Committed, Error, Partition, Partitioning, Producer, Reader};
 
-use crate::worker::{Worker, at, cluster, no_wake, now, read, rows, source, topic, unique, values};
+use crate::worker::{
+    Worker, at, cluster, no_wake, now, read, rows, settings, source, topic, unique, until, values,
+};
 
 #[test]
 fn rows_positions_and_metadata_are_committed_together() {
@@ -114,6 +116,39 @@ fn keys_values_timestamps_and_headers_come_as_they_went() {
 }
 
 #[test]
+fn rows_wait_for_a_batch_until_they_are_to_go_or_their_transaction_is_to_end() {
+    let mut settings = settings();
+    settings.transaction_timeout = Duration::from_mins(5);
+    let linger = ("linger.ms".to_owned(), "240000".to_owned());
+    settings.properties.extend([linger]);
+    let cluster = Cluster::connect(settings).expect("settings that librdkafka knows");
+    let topic = topic(&cluster, "patient", 1);
+    let partition = Partition::new(&*topic, 0);
+    let end = || {
+        cluster
+            .ends(std::slice::from_ref(&partition))
+            .expect("a topic")[&partition]
+    };
+    let mut worker = Worker::join(&cluster, &unique("patient"), "worker", 1);
+    worker.own(1);
+    for round in 0..3 {
+        worker.producer.begin().expect("a transaction");
+        worker
+            .producer
+            .produce(&topic, &rows(&["now"]), Partitioning::One(0))
+            .expect("room");
+        worker.producer.send();
+        until("a row of an open transaction", || end() == 3 * round + 1);
+        worker
+            .producer
+            .produce(&topic, &rows(&["later"]), Partitioning::One(0))
+            .expect("room");
+        worker.commit(&[]).expect("the only member");
+        until("a row and a marker more", || end() == 3 * round + 3);
+    }
+}
+
+#[test]
 fn aborted_rows_are_never_read() {
     let cluster = cluster();
     let topic = topic(&cluster, "aborted", 1);
@@ -171,7 +206,7 @@ fn a_producer_that_comes_back_ends_its_orphan_and_fences_the_old_one() {
         .add(&[(partition, None)])
         .expect("a topic that is there");
     let mut all = Vec::new();
-    crate::worker::until("the end", || {
+    until("the end", || {
         reader.poll(100, &mut all).expect("offsets that are there");
         reader.all_caught_up()
     });

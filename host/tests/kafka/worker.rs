@@ -21,10 +21,14 @@ pub(crate) fn no_wake() -> Wake {
 
 /// The shared broker, with sessions short enough for tests.
 pub(crate) fn cluster() -> Arc<Cluster> {
+    Cluster::connect(settings()).expect("settings that librdkafka knows")
+}
+
+pub(crate) fn settings() -> Settings {
     let mut settings = Settings::new(broker::shared().bootstrap());
     settings.session_timeout = Duration::from_secs(3);
     settings.replication = 1;
-    Cluster::connect(settings).expect("settings that librdkafka knows")
+    settings
 }
 
 /// A name that no other test has.

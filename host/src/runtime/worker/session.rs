@@ -181,6 +181,7 @@ impl<'w> Session<'w> {
         let subtopologies = self.blueprint.topology.subtopologies();
         self.purge.run(service, subtopologies, &self.tasks);
         if !busy {
+            self.producer.send();
             let longest = if restoring { RESTORING } else { IDLE };
             self.worker.mailbox.sleep(self.time_to_sleep().min(longest));
         }
