@@ -38,6 +38,8 @@ impl BareLoop {
             .create()?;
         let producer: BaseProducer = producer_config(&client)
             .set("transactional.id", format!("{}-0", self.id))
+            // What has waited for longer costs a busy loop of librdkafka: full batches, or none.
+            .set("linger.ms", "1000")
             .create()?;
         producer.init_transactions(PATIENCE)?;
         consumer.subscribe(&[&self.input])?;
