@@ -5,6 +5,7 @@
 //! rows wait for long, unless nobody else will come for now: only librdkafka's flush lets them go,
 //! and only for as long as a thread stays in it. This is that thread.
 
+use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -45,14 +46,17 @@ enum Wanted {
 
 impl Flusher {
     /// Of this producer, whose reports somebody else takes. Rests at first.
-    pub(super) fn of<C: ProducerContext + 'static>(producer: Arc<BaseProducer<C>>) -> Flusher {
+    pub(super) fn of<C: ProducerContext + 'static>(
+        producer: Arc<BaseProducer<C>>,
+    ) -> io::Result<Flusher> {
         let shared = Arc::new(Shared::default());
         let own = Arc::clone(&shared);
-        let thread = thread::spawn(move || own.serve(&producer));
-        Flusher {
+        let thread = thread::Builder::new().name("flusher".to_owned());
+        let thread = thread.spawn(move || own.serve(&producer))?;
+        Ok(Flusher {
             shared,
             thread: Some(thread),
-        }
+        })
     }
 
     /// Flushes until nothing is queued or under way, or rest is wanted again.
@@ -77,10 +81,8 @@ impl Drop for Flusher {
 
 impl Shared {
     fn want(&self, what: Wanted) {
-        let before = std::mem::replace(&mut *self.wanted.lock(), what);
-        if before != what {
-            self.changed.notify_one();
-        }
+        *self.wanted.lock() = what;
+        self.changed.notify_one();
     }
 
     fn serve<C: ProducerContext>(&self, producer: &BaseProducer<C>) {
@@ -92,12 +94,13 @@ impl Shared {
                 Wanted::Flush => {
                     drop(wanted);
                     let few = producer.in_flight_count() < FEW;
-                    let empty = flush(producer, if few { SPELLS.0 } else { SPELLS.1 });
+                    flush(producer, if few { SPELLS.0 } else { SPELLS.1 });
                     wanted = self.wanted.lock();
                     if *wanted != Wanted::Flush {
                         continue;
                     }
-                    if empty {
+                    // Looked at under the lock: a row that comes later wakes this thread again.
+                    if producer.in_flight_count() == 0 {
                         *wanted = Wanted::Rest;
                     } else {
                         let _timed_out = self.changed.wait_for(&mut wanted, PAUSE);

@@ -146,9 +146,13 @@ impl Producer {
             .init_transactions(settings.request_timeout)
             .map_err(|error| Error::of(doing(), &error))?;
         let producer = Arc::new(producer);
+        let flusher = Flusher::of(Arc::clone(&producer)).map_err(|error| Error::Broken {
+            doing: doing(),
+            reason: error.to_string(),
+        })?;
         Ok(Producer {
             written: HashMap::new(),
-            flusher: Flusher::of(Arc::clone(&producer)),
+            flusher,
             producer,
             partitions: Vec::new(),
             open: false,
