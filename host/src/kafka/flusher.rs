@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
 
 use super::append::flush;
@@ -92,10 +92,9 @@ impl Shared {
                 Wanted::End => return,
                 Wanted::Rest => self.changed.wait(&mut wanted),
                 Wanted::Flush => {
-                    drop(wanted);
                     let few = producer.in_flight_count() < FEW;
-                    flush(producer, if few { SPELLS.0 } else { SPELLS.1 });
-                    wanted = self.wanted.lock();
+                    let spell = if few { SPELLS.0 } else { SPELLS.1 };
+                    MutexGuard::unlocked(&mut wanted, || flush(producer, spell));
                     if *wanted != Wanted::Flush {
                         continue;
                     }

@@ -356,10 +356,9 @@ impl Producer {
                     Code::OperationTimedOut,
                 ));
             }
-            if self.producer.in_flight_count() < before {
-                continue;
+            if self.producer.in_flight_count() >= before {
+                wait(&self.producer);
             }
-            wait(&self.producer);
         }
     }
 

@@ -31,9 +31,6 @@ pub struct Settings {
     pub replication: i32,
 }
 
-/// How long a row of a transaction that is not ended waits for a full batch.
-const LINGER: Duration = Duration::from_secs(1);
-
 /// What exactly-once and the worker's loop rest on: not for the operator to change.
 const FIXED: [&str; 11] = [
     "bootstrap.servers",
@@ -198,7 +195,8 @@ impl Settings {
             // What is too large for a topic is found by `refusal` before; one row alone may fill a
             // batch.
             ("message.max.bytes", "1000000000".to_owned()),
-            ("linger.ms", LINGER.as_millis().to_string()),
+            // For a full batch; the flusher lets rows go before, when it is time.
+            ("linger.ms", "1000".to_owned()),
             // While a broker still ends the transaction before, it refuses to add offsets to the
             // next one: for a few milliseconds, not for the 100 that are waited by default.
             ("retry.backoff.ms", "10".to_owned()),
