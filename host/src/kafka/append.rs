@@ -52,8 +52,11 @@ impl Topic {
         Some(Topic { client, topic })
     }
 
-    /// Copies a row into librdkafka's queue.
-    pub(super) fn append<'h>(
+    /// Appends a row to librdkafka's queue: its key and headers are copied, its value is not.
+    ///
+    /// # Safety
+    /// The bytes of the value stay where they are until the row's delivery was reported.
+    pub(super) unsafe fn append<'h>(
         &self,
         row: &Row<'_>,
         headers: impl IntoIterator<Item = (&'h str, Option<&'h [u8]>)>,
@@ -62,7 +65,8 @@ impl Topic {
         let (key, key_length) = parts(row.key);
         let (value, value_length) = parts(row.value);
         // SAFETY: the arguments are of the types that their tags say, those of C, and the list ends
-        // with the tag for it. With F_COPY key and value are copied before the call returns.
+        // with the tag for it. The key is copied before the call returns; the caller keeps the
+        // value.
         let outcome = unsafe {
             sys::rd_kafka_producev(
                 self.client.as_ptr(),
@@ -70,8 +74,6 @@ impl Topic {
                 self.topic.as_ptr(),
                 argument::RD_KAFKA_VTYPE_PARTITION,
                 row.partition,
-                argument::RD_KAFKA_VTYPE_MSGFLAGS,
-                sys::RD_KAFKA_MSG_F_COPY,
                 argument::RD_KAFKA_VTYPE_VALUE,
                 value,
                 value_length,

@@ -1,8 +1,9 @@
 //! A worker's transactions: outputs, changelogs and positions, all or nothing.
 //!
 //! The transactional id is a worker's own and stable, so that a worker that comes back ends its own
-//! orphan, and a zombie is fenced. Rows are copied once, into librdkafka's queue. After any error
-//! but [`Error::Abortable`] the producer is done for.
+//! orphan, and a zombie is fenced. Rows' values are not copied: the producer keeps what it was given
+//! until the transaction has ended. After any error but [`Error::Abortable`] the producer is done
+//! for.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
 use rdkafka::topic_partition_list::Offset;
-use weir_core::record::Batch;
+use weir_core::record::{Batch, Column};
 use weir_core::task::Position;
 
 use super::append::{Row, Topic};
@@ -60,6 +61,9 @@ pub struct Producer {
     written: HashMap<String, Written>,
     flusher: Flusher,
     producer: Arc<BaseProducer<Deliveries>>,
+    /// The rows of the open transaction, whose values librdkafka sends from where they are. After
+    /// the producer.
+    kept: Vec<Column>,
     partitions: Vec<Partition>,
     open: bool,
     timeout: Duration,
@@ -154,6 +158,7 @@ impl Producer {
             written: HashMap::new(),
             flusher,
             producer,
+            kept: Vec::new(),
             partitions: Vec::new(),
             open: false,
             timeout: settings.transaction_timeout,
@@ -193,12 +198,14 @@ impl Producer {
         Ok(())
     }
 
-    /// Appends rows, with their headers and timestamps, to the open transaction. Copies them and
-    /// returns; waits only while the queue to the brokers is full. Panics outside of a transaction.
+    /// Appends rows, with their headers and timestamps, to the open transaction, and keeps their
+    /// values until its end. Waits only while the queue to the brokers is full. Panics outside of a
+    /// transaction.
+    #[expect(unsafe_code, reason = "values are sent from where they are, and kept for that")]
     pub fn produce(
         &mut self,
         topic: &str,
-        rows: &Batch,
+        rows: Batch,
         partitions: Partitioning<'_>,
     ) -> Result<(), Error> {
         assert!(self.open, "rows are produced in a transaction");
@@ -212,8 +219,11 @@ impl Producer {
             self.written.insert(topic.to_owned(), written);
         }
         let written = self.written.get_mut(topic).expect("it was just put there");
+        // Before the first row of it goes; its bytes stay where they are.
+        self.kept.push(rows.values);
+        let values = self.kept.last().expect("it was just put there");
         let mut refused = None;
-        for number in 0..rows.len() {
+        for number in 0..values.len() {
             let partition = match partitions {
                 Partitioning::One(partition) => partition,
                 Partitioning::Each(partitions) => partitions[number],
@@ -221,17 +231,20 @@ impl Producer {
             let row = Row {
                 partition: raw(partition),
                 key: rows.keys.get(number),
-                value: rows.values.get(number),
+                value: values.get(number),
                 timestamp: rows.timestamps[number],
                 opaque: written.slot(topic, partition, &mut self.partitions),
             };
             let headers = || rows.headers.iter().flat_map(|headers| headers.row(number));
-            let mut appended = written.handle.append(&row, headers());
+            // SAFETY: the values are kept until the reports of all rows were taken, or the producer
+            // is gone.
+            let append = || unsafe { written.handle.append(&row, headers()) };
+            let mut appended = append();
             if appended == Err(Code::QueueFull) {
                 let since = Instant::now();
                 while appended == Err(Code::QueueFull) && since.elapsed() < self.timeout {
                     wait(&self.producer);
-                    appended = written.handle.append(&row, headers());
+                    appended = append();
                 }
             }
             refused = appended.err();
@@ -270,6 +283,7 @@ impl Producer {
         self.flusher.rest();
         committed?;
         self.open = false;
+        self.release();
         let delivered = self.producer.context().delivered.lock();
         let written = self
             .partitions
@@ -327,6 +341,7 @@ impl Producer {
         });
         aborted.map_err(|error| Error::of("aborting", &error))?;
         self.open = false;
+        self.release();
         let failed = self.producer.context().delivered.lock().failed;
         match failed.filter(|(_, code)| !matches!(code, Code::PurgeQueue | Code::PurgeInflight)) {
             None => Ok(()),
@@ -334,6 +349,13 @@ impl Producer {
                 doing: "going on after an abort".to_owned(),
                 reason: format!("{} refused a row: {code}", self.partitions[slot]),
             }),
+        }
+    }
+
+    /// Gives up the values that nobody sends any more.
+    fn release(&mut self) {
+        if self.producer.in_flight_count() == 0 {
+            self.kept.clear();
         }
     }
 

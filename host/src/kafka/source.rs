@@ -18,7 +18,7 @@ use super::error::Error;
 use super::lanes::{Lanes, Partition, Polled, Rows};
 
 /// Bytes of one partition's rows that one poll takes at most, give or take a row.
-const MAX_BYTES: usize = 4 << 20;
+const MAX_BYTES: usize = 256 << 10;
 
 /// A worker's inputs.
 pub struct Source {

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use rocksdb::{ColumnFamilyDescriptor, Options};
-use weir_core::topology::StoreSpec;
+use weir_core::store::Cached;
+use weir_core::topology::{StoreKind, StoreSpec};
 
 use super::backend::TaskState;
 use super::error::Error;
@@ -83,6 +84,13 @@ impl Database {
             self.rocks.clone(),
             self.families(partition, stores)?,
         ))
+    }
+
+    /// The same, with entries that were looked up kept in memory: for a task that works, of which
+    /// there is one at a time. Of windows and sessions none are kept, since most keys are new.
+    pub fn cached(&self, state: TaskState, stores: &[StoreSpec]) -> Cached<TaskState> {
+        let kept = |store: &StoreSpec| !store.global && store.kind == StoreKind::KeyValue;
+        Cached::new(state, stores.iter().map(kept), self.memory.entries())
     }
 
     /// A reader's view of the same, which stays as it is now while transactions go on. Cheap: make

@@ -1,9 +1,11 @@
-//! The memory of all databases of a host: one block cache and one limit of unflushed writes.
+//! The memory of all databases of a host: one block cache, one limit of unflushed writes, and one
+//! room for entries that were looked up.
 //!
 //! A hundred services that do little cost little: tables are opened when they are asked for,
 //! memtables grow in small steps, and whatever is kept in memory is taken from the one cache.
 
 use rocksdb::{BlockBasedOptions, Cache, DBCompressionType, LogLevel, Options, WriteBufferManager};
+use weir_core::store::Room;
 
 /// How much memory the databases of a host may take together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,14 +14,17 @@ pub struct MemorySettings {
     pub cache_bytes: usize,
     /// Unflushed writes, in bytes.
     pub write_bytes: usize,
+    /// Entries that were looked up, in bytes, beside all that.
+    pub entry_bytes: usize,
 }
 
 impl Default for MemorySettings {
-    /// 256 MiB, 96 MiB of them for writes.
+    /// 256 MiB, 96 MiB of them for writes, and 128 MiB for entries.
     fn default() -> MemorySettings {
         MemorySettings {
             cache_bytes: 256 << 20,
             write_bytes: 96 << 20,
+            entry_bytes: 128 << 20,
         }
     }
 }
@@ -29,6 +34,7 @@ impl Default for MemorySettings {
 pub struct Memory {
     cache: Cache,
     writes: WriteBufferManager,
+    entries: Room,
 }
 
 impl Memory {
@@ -40,12 +46,22 @@ impl Memory {
             false,
             cache.clone(),
         );
-        Memory { cache, writes }
+        let entries = Room::of(settings.entry_bytes);
+        Memory {
+            cache,
+            writes,
+            entries,
+        }
     }
 
     /// Bytes of the cache that are taken.
     pub fn used_bytes(&self) -> usize {
         self.cache.get_usage()
+    }
+
+    /// The room for entries that were looked up.
+    pub(super) fn entries(&self) -> &Room {
+        &self.entries
     }
 
     /// Options of a database.

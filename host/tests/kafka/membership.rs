@@ -109,7 +109,7 @@ fn a_commit_with_the_metadata_of_an_older_generation_is_refused() {
     first.producer.begin().expect("a transaction");
     first
         .producer
-        .produce(&output, &rows(&["lost"]), Partitioning::One(0))
+        .produce(&output, rows(&["lost"]), Partitioning::One(0))
         .expect("room in the queue");
     let error = first
         .producer
@@ -121,7 +121,7 @@ fn a_commit_with_the_metadata_of_an_older_generation_is_refused() {
     first.producer.begin().expect("the producer goes on");
     first
         .producer
-        .produce(&output, &rows(&["kept"]), Partitioning::One(0))
+        .produce(&output, rows(&["kept"]), Partitioning::One(0))
         .expect("room in the queue");
     first.commit(&position(6)).expect("the generation of now");
     let committed = source(&cluster, &service)
@@ -154,7 +154,7 @@ fn a_second_worker_of_the_same_instance_fences_the_first() {
     let written = begun.and_then(|()| {
         first
             .producer
-            .produce(&output, &rows(&["zombie"]), Partitioning::One(0))
+            .produce(&output, rows(&["zombie"]), Partitioning::One(0))
     });
     let error = written
         .and_then(|()| first.commit(&[]))

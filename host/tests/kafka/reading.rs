@@ -150,7 +150,7 @@ fn a_reader_waits_for_a_transaction_that_was_open_when_it_began() {
     worker.producer.begin().expect("a transaction");
     worker
         .producer
-        .produce(&topic, &rows(&["undecided"]), Partitioning::One(0))
+        .produce(&topic, rows(&["undecided"]), Partitioning::One(0))
         .expect("room");
     let partition = Partition::new(&*topic, 0);
     until("the row on the broker", || {

@@ -37,7 +37,7 @@ fn speed_of_rows_out_and_in() {
         worker.producer.begin().expect("a transaction");
         worker
             .producer
-            .produce(&topic, &rows, Partitioning::Each(&partitions))
+            .produce(&topic, rows.clone(), Partitioning::Each(&partitions))
             .expect("room");
         if batch % 20 == 19 {
             let commit = Instant::now();
@@ -59,7 +59,7 @@ fn speed_of_rows_out_and_in() {
         worker.producer.begin().expect("a transaction");
         worker
             .producer
-            .produce(&topic, &rows.select(&[0]), Partitioning::One(0))
+            .produce(&topic, rows.select(&[0]), Partitioning::One(0))
             .expect("room");
         let commit = Instant::now();
         worker

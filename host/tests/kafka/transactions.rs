@@ -22,7 +22,7 @@ fn rows_positions_and_metadata_are_committed_together() {
         .producer
         .produce(
             &output,
-            &rows(&["a", "b", "c"]),
+            rows(&["a", "b", "c"]),
             Partitioning::Each(&partitions),
         )
         .expect("room in the queue");
@@ -59,7 +59,7 @@ fn rows_positions_and_metadata_are_committed_together() {
     worker.producer.begin().expect("a transaction");
     worker
         .producer
-        .produce(&asked[0].topic, &rows(&["x"]), Partitioning::One(0))
+        .produce(&asked[0].topic, rows(&["x"]), Partitioning::One(0))
         .expect("room");
     let ends = worker.commit(&[]).expect("a transaction without positions");
     assert_eq!(
@@ -90,7 +90,7 @@ fn keys_values_timestamps_and_headers_come_as_they_went() {
     worker.producer.begin().expect("a transaction");
     worker
         .producer
-        .produce(&topic, &sent, Partitioning::One(0))
+        .produce(&topic, sent.clone(), Partitioning::One(0))
         .expect("room in the queue");
     worker.commit(&[]).expect("the only member");
 
@@ -135,13 +135,13 @@ fn rows_wait_for_a_batch_until_they_are_to_go_or_their_transaction_is_to_end() {
         worker.producer.begin().expect("a transaction");
         worker
             .producer
-            .produce(&topic, &rows(&["now"]), Partitioning::One(0))
+            .produce(&topic, rows(&["now"]), Partitioning::One(0))
             .expect("room");
         worker.producer.send();
         until("a row of an open transaction", || end() == 3 * round + 1);
         worker
             .producer
-            .produce(&topic, &rows(&["later"]), Partitioning::One(0))
+            .produce(&topic, rows(&["later"]), Partitioning::One(0))
             .expect("room");
         worker.commit(&[]).expect("the only member");
         until("a row and a marker more", || end() == 3 * round + 3);
@@ -158,7 +158,7 @@ fn aborted_rows_are_never_read() {
         worker.producer.begin().expect("a transaction");
         worker
             .producer
-            .produce(&topic, &rows(&[value]), Partitioning::One(0))
+            .produce(&topic, rows(&[value]), Partitioning::One(0))
             .expect("room");
         if keep {
             worker.commit(&[]).map(drop).expect("the only member");
@@ -187,13 +187,13 @@ fn a_producer_that_comes_back_ends_its_orphan_and_fences_the_old_one() {
     worker.producer.begin().expect("a transaction");
     worker
         .producer
-        .produce(&topic, &rows(&["orphan"]), Partitioning::One(0))
+        .produce(&topic, rows(&["orphan"]), Partitioning::One(0))
         .expect("room");
 
     let mut back =
         Producer::open(&cluster, &format!("{service}-worker"), 1_000_000).expect("brokers");
     back.begin().expect("a transaction");
-    back.produce(&topic, &rows(&["after"]), Partitioning::One(0))
+    back.produce(&topic, rows(&["after"]), Partitioning::One(0))
         .expect("room in the queue");
     let group = worker.membership.group_metadata().expect("a member");
     back.commit(&[], &group).expect("the newer producer");
@@ -228,7 +228,7 @@ fn a_row_the_broker_refuses_makes_the_commit_abortable_and_is_named() {
     keyless.push(None, Some(b"v"), now());
     worker
         .producer
-        .produce(&compacted, &keyless, Partitioning::One(0))
+        .produce(&compacted, keyless, Partitioning::One(0))
         .expect("room in the queue");
     let error = worker.commit(&[]).expect_err("compaction needs keys");
     assert!(matches!(error, Error::Abortable { .. }), "{error}");
@@ -244,7 +244,7 @@ fn a_row_the_broker_refuses_makes_the_commit_abortable_and_is_named() {
     worker.producer.begin().expect("a transaction");
     worker
         .producer
-        .produce(&compacted, &rows(&["fine"]), Partitioning::One(0))
+        .produce(&compacted, rows(&["fine"]), Partitioning::One(0))
         .expect("room in the queue");
     worker.commit(&[]).expect("a row with a key");
 }

@@ -83,7 +83,7 @@ pub(crate) fn write(cluster: &Cluster, topic: &str, partition: u32, values: &[&s
     worker.producer.begin().expect("a transaction");
     worker
         .producer
-        .produce(topic, &rows(values), Partitioning::One(partition))
+        .produce(topic, rows(values), Partitioning::One(partition))
         .expect("room in the queue");
     worker.commit(&[]).expect("nobody else is there");
 }

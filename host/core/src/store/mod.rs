@@ -5,6 +5,7 @@
 //! so far is an overlay over it.
 
 pub mod buffer;
+pub mod cached;
 pub mod contract;
 pub mod join_window;
 mod layer;
@@ -19,6 +20,7 @@ pub mod window;
 use std::ops::{Bound, ControlFlow};
 
 pub use buffer::Buffer;
+pub use cached::{Cached, Room};
 pub use join_window::JoinWindow;
 pub use memory::MemoryBackend;
 pub use overlay::{LAST_PLACE, Overlay, Savepoint};

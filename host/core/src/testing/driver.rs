@@ -8,7 +8,7 @@ use crate::limits::Limits;
 use crate::pass::memory::{OperatorState, Timed};
 use crate::record::Batch;
 use crate::restore;
-use crate::store::{Backend, Overlay, StoreId, Versions};
+use crate::store::{Backend, Cached, Overlay, Room, StoreId, Versions};
 use crate::task::{Commit, DeadLetter, Effects, Progress, Reason, Task, TaskId};
 use crate::time::Timestamp;
 use crate::topology::description::Description;
@@ -27,6 +27,8 @@ pub struct Driver {
     pub(super) tasks: Vec<Task>,
     /// Committed state of each task.
     backends: Vec<Shared>,
+    /// So little that entries come and go.
+    room: Room,
     global: Shared,
     /// Next offset to hand to each task's inputs.
     fed: BTreeMap<(TaskId, String), usize>,
@@ -111,6 +113,7 @@ impl Driver {
             topics: Topics::default(),
             tasks: Vec::new(),
             backends,
+            room: Room::of(8 << 10),
             global: Shared::default(),
             fed: BTreeMap::new(),
             positions: BTreeMap::new(),
@@ -405,13 +408,10 @@ impl Driver {
             .map(|number| {
                 let (topology, plan) = (Arc::clone(&self.topology), Arc::clone(&self.plan));
                 let id = self.plan.tasks[number];
-                let mut task = Task::new(
-                    topology,
-                    plan,
-                    id,
-                    Box::new(self.backend(number)),
-                    self.limits.clone(),
-                );
+                let backend = self.backend(number);
+                let own: Vec<bool> = backend.is_global.iter().map(|global| !global).collect();
+                let backend = Box::new(Cached::new(backend, own, &self.room));
+                let mut task = Task::new(topology, plan, id, backend, self.limits.clone());
                 for topic in task.inputs().to_vec() {
                     if let Some((offset, metadata)) = self.positions.get(&(id, topic.clone())) {
                         task.resume(&topic, *offset, metadata)

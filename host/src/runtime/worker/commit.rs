@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use weir_core::record::Batch;
 use weir_core::store::StoreId;
-use weir_core::task::{Commit, Position, Task, TaskId};
+use weir_core::task::{Position, Task, TaskId};
 
 use crate::config::OnFailure;
 use crate::kafka::{Committed, Ends, Partition, Partitioning};
@@ -47,14 +47,11 @@ impl Session<'_> {
         self.transaction.begin();
         self.producer.begin()?;
         for produce in self.effects.produce.drain(..) {
+            let produced = &self.worker.shared.meters.produced;
+            produced.increment(produce.rows.len() as u64);
             let partitions = Partitioning::Each(&produce.partitions);
             self.producer
-                .produce(&produce.topic, &produce.rows, partitions)?;
-            self.worker
-                .shared
-                .meters
-                .produced
-                .increment(produce.rows.len() as u64);
+                .produce(&produce.topic, produce.rows, partitions)?;
         }
         let letters = std::mem::take(&mut self.effects.dead_letters);
         let Some(first) = letters.first() else {
@@ -87,7 +84,7 @@ impl Session<'_> {
                     dead_letter::rows(&letters, service, &version, facts, clock::now().0);
                 let topic = format!("{service}.dead-letters");
                 self.producer
-                    .produce(&topic, &rows, Partitioning::Each(&partitions))?;
+                    .produce(&topic, rows, Partitioning::Each(&partitions))?;
                 Ok(())
             }
         }
@@ -116,8 +113,7 @@ impl Session<'_> {
             };
             let mut commit = running.task.prepare_commit();
             positions.append(&mut commit.positions);
-            self.produce_changelogs(id, &commit)?;
-            commits.push((id, commit.changelog));
+            commits.push((id, self.produce_changelogs(id, commit.changelog)?));
         }
         let moved = positions.len();
         if all {
@@ -133,8 +129,8 @@ impl Session<'_> {
         }
         positions.truncate(moved);
         self.remember(positions);
-        for (id, changelog) in commits {
-            self.finish(id, &changelog, &ends)?;
+        for (id, stores) in commits {
+            self.finish(id, &stores, &ends)?;
         }
         for (asked, response) in self.transaction.decided.drain(..) {
             let _gone = asked.reply.send(Reply::Response(response));
@@ -153,20 +149,27 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn produce_changelogs(&mut self, id: TaskId, commit: &Commit) -> Result<(), Fault> {
-        for (store, rows) in &commit.changelog {
-            let spec = self.blueprint.topology.store(*store);
+    /// Returns the stores whose changelogs have new rows.
+    fn produce_changelogs(
+        &mut self,
+        id: TaskId,
+        changelog: Vec<(StoreId, Batch)>,
+    ) -> Result<Vec<StoreId>, Fault> {
+        let mut stores = Vec::with_capacity(changelog.len());
+        for (store, rows) in changelog {
+            let spec = self.blueprint.topology.store(store);
             let Some(topic) = spec.changelog.topic() else {
                 continue;
             };
             if let Some(limit) = self.worker.site.internal_bytes.get(topic) {
-                check_sizes(&spec.name, topic, rows, *limit)?;
+                check_sizes(&spec.name, topic, &rows, *limit)?;
             }
             self.producer.begin()?;
             self.producer
                 .produce(topic, rows, Partitioning::One(id.partition))?;
+            stores.push(store);
         }
-        Ok(())
+        Ok(stores)
     }
 
     /// Adds the positions of all tasks that have not moved.
@@ -217,15 +220,15 @@ impl Session<'_> {
     fn finish(
         &mut self,
         id: TaskId,
-        changelog: &[(StoreId, Batch)],
+        stores: &[StoreId],
         ends: &Ends,
     ) -> Result<(), Fault> {
         let topology = &self.blueprint.topology;
         let Some(Owned::Running(running)) = self.tasks.get_mut(&id) else {
             return Ok(());
         };
-        let mut changelog_ends = Vec::with_capacity(changelog.len());
-        for (store, _) in changelog {
+        let mut changelog_ends = Vec::with_capacity(stores.len());
+        for store in stores {
             let topic = topology.store(*store).changelog.topic().unwrap_or_default();
             let end = ends.of(&Partition::new(topic, id.partition));
             let end = end

@@ -248,8 +248,10 @@ impl Session<'_> {
             backend, positions, ..
         } = restoring;
         let topology = Arc::clone(&self.blueprint.topology);
-        let plan = Arc::clone(&self.worker.site.plan);
-        let mut task = Task::new(topology, plan, id, Box::new(backend), self.limits.clone());
+        let site = &self.worker.site;
+        let backend = Box::new(site.database.cached(backend, topology.stores()));
+        let plan = Arc::clone(&site.plan);
+        let mut task = Task::new(topology, plan, id, backend, self.limits.clone());
         for (topic, committed) in &positions {
             task.resume(topic, committed.offset, &committed.metadata)?;
         }

@@ -338,6 +338,7 @@ impl<'w> Session<'w> {
         let topology = &self.blueprint.topology;
         let backend = site.database.task(id.partition, topology.stores());
         let backend = backend.map_err(|error| Fault::Fail(error.to_string()))?;
+        let backend = site.database.cached(backend, topology.stores());
         let plan = Arc::clone(&site.plan);
         let mut task = Task::new(
             Arc::clone(topology),
