@@ -177,6 +177,11 @@ impl Producer {
         Ok(())
     }
 
+    /// Bytes that are kept until the transaction ends.
+    pub fn kept_bytes(&self) -> usize {
+        self.kept.iter().map(|values| values.bytes().len()).sum()
+    }
+
     /// Whether a transaction is open.
     pub fn is_open(&self) -> bool {
         self.open
@@ -201,7 +206,10 @@ impl Producer {
     /// Appends rows, with their headers and timestamps, to the open transaction, and keeps their
     /// values until its end. Waits only while the queue to the brokers is full. Panics outside of a
     /// transaction.
-    #[expect(unsafe_code, reason = "values are sent from where they are, and kept for that")]
+    #[expect(
+        unsafe_code,
+        reason = "values are sent from where they are, and kept for that"
+    )]
     pub fn produce(
         &mut self,
         topic: &str,

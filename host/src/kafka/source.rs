@@ -17,7 +17,9 @@ use super::context::Wake;
 use super::error::Error;
 use super::lanes::{Lanes, Partition, Polled, Rows};
 
-/// Bytes of one partition's rows that one poll takes at most, give or take a row.
+/// Bytes of one partition's rows that one poll takes at most, give or take a row. They become a
+/// batch, which is copied into the guest and out of it: in the processor's cache, so long as it is
+/// small.
 const MAX_BYTES: usize = 256 << 10;
 
 /// A worker's inputs.

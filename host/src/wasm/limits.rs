@@ -27,7 +27,7 @@ impl Default for EngineOptions {
             max_instances: 512,
             max_component_bytes: 64 << 20,
             stack_bytes: 1 << 20,
-            tick: Duration::from_millis(5),
+            tick: Duration::from_millis(10),
         }
     }
 }

@@ -149,6 +149,28 @@ fn rows_wait_for_a_batch_until_they_are_to_go_or_their_transaction_is_to_end() {
 }
 
 #[test]
+fn values_are_kept_until_their_transaction_has_ended_either_way() {
+    let cluster = cluster();
+    let topic = topic(&cluster, "kept", 1);
+    let mut worker = Worker::join(&cluster, &unique("keeping"), "worker", 1);
+    worker.own(1);
+    for keep in [true, false, true] {
+        worker.producer.begin().expect("a transaction");
+        for rows in [rows(&["one", "two"]), rows(&["three"])] {
+            let produced = worker.producer.produce(&topic, rows, Partitioning::One(0));
+            produced.expect("room");
+        }
+        assert_eq!(worker.producer.kept_bytes(), "onetwothree".len());
+        if keep {
+            worker.commit(&[]).map(drop).expect("the only member");
+        } else {
+            worker.producer.abort().expect("an open transaction");
+        }
+        assert_eq!(worker.producer.kept_bytes(), 0);
+    }
+}
+
+#[test]
 fn aborted_rows_are_never_read() {
     let cluster = cluster();
     let topic = topic(&cluster, "aborted", 1);

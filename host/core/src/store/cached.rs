@@ -115,7 +115,10 @@ impl<B: Backend> Cached<B> {
 
 impl<B> Drop for Cached<B> {
     fn drop(&mut self) {
-        self.room.0.sharers.fetch_sub(self.sharers, Ordering::Relaxed);
+        self.room
+            .0
+            .sharers
+            .fetch_sub(self.sharers, Ordering::Relaxed);
     }
 }
 
@@ -153,7 +156,9 @@ impl<B: Backend> Backend for Cached<B> {
         for found in found {
             let (value, timestamp) = match found {
                 Some(entry) => (entry.value.as_deref(), entry.timestamp),
-                None => looked_up.next().map_or((None, 0), |(value, &at)| (value, at)),
+                None => looked_up
+                    .next()
+                    .map_or((None, 0), |(value, &at)| (value, at)),
             };
             entries.values.push(value);
             entries.timestamps.push(timestamp);
@@ -176,7 +181,10 @@ impl<B: Backend> Backend for Cached<B> {
         self.take_share();
         for (store, writes) in writes {
             let kept = self.stores.get_mut().get_mut(store.0 as usize);
-            let Some(kept) = kept.and_then(Option::as_mut).filter(|kept| !kept.is_empty()) else {
+            let Some(kept) = kept
+                .and_then(Option::as_mut)
+                .filter(|kept| !kept.is_empty())
+            else {
                 continue;
             };
             if !writes.expired.is_empty() {

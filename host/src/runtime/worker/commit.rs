@@ -29,13 +29,13 @@ impl Session<'_> {
         if transaction.positions_are_due() && !self.tasks.is_empty() {
             return true;
         }
-        transaction.is_due(drained || self.writes_are_many())
+        transaction.is_due(drained || self.holds_much())
     }
 
-    fn writes_are_many(&self) -> bool {
-        let bytes = transaction_tasks(self)
-            .map(Task::uncommitted_bytes)
-            .sum::<usize>();
+    /// Whether so much is in memory until the transaction ends that it ends now.
+    fn holds_much(&self) -> bool {
+        let writes = transaction_tasks(self).map(Task::uncommitted_bytes);
+        let bytes = writes.sum::<usize>() + self.producer.kept_bytes();
         bytes > self.limits.max_uncommitted_bytes
     }
 
@@ -217,12 +217,7 @@ impl Session<'_> {
 
     /// The transaction has committed: a task's stores take its writes, and whoever watches them is
     /// woken.
-    fn finish(
-        &mut self,
-        id: TaskId,
-        stores: &[StoreId],
-        ends: &Ends,
-    ) -> Result<(), Fault> {
+    fn finish(&mut self, id: TaskId, stores: &[StoreId], ends: &Ends) -> Result<(), Fault> {
         let topology = &self.blueprint.topology;
         let Some(Owned::Running(running)) = self.tasks.get_mut(&id) else {
             return Ok(());

@@ -24,7 +24,7 @@ use super::tasks::{Owned, Running, starts};
 use super::transaction::Transaction;
 
 /// How long a worker without anything to do sleeps.
-const IDLE: Duration = Duration::from_millis(500);
+const IDLE: Duration = Duration::from_secs(1);
 
 /// How long it sleeps while stores are restored or positions are waited for: not everything wakes
 /// it then.

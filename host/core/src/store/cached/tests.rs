@@ -24,7 +24,12 @@ impl Backend for Counting {
         self.backend.get_many(store, keys)
     }
 
-    fn range(&self, store: StoreId, range: KeyRange<'_>, visit: &mut Visit<'_>) -> Result<(), Error> {
+    fn range(
+        &self,
+        store: StoreId,
+        range: KeyRange<'_>,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), Error> {
         self.backend.range(store, range, visit)
     }
 
@@ -49,7 +54,11 @@ fn cached(room: &Room) -> (Cached<Counting>, MemoryBackend, impl Fn() -> usize +
         looked_up: Arc::clone(&looked_up),
     };
     let looked_up = move || looked_up.swap(0, Ordering::Relaxed);
-    (Cached::new(counting, [true, false], room), backend, looked_up)
+    (
+        Cached::new(counting, [true, false], room),
+        backend,
+        looked_up,
+    )
 }
 
 fn writes(rows: &[(&str, Option<&str>)]) -> Writes {
@@ -71,7 +80,10 @@ fn get<B: Backend>(backend: &B, store: StoreId, keys: &[&str]) -> Vec<Option<Str
 }
 
 fn some(values: &[&str]) -> Vec<Option<String>> {
-    values.iter().map(|value| Some((*value).to_owned())).collect()
+    values
+        .iter()
+        .map(|value| Some((*value).to_owned()))
+        .collect()
 }
 
 #[test]
@@ -79,7 +91,8 @@ fn it_is_a_backend_with_room_for_all_or_for_next_to_nothing() {
     for bytes in [1 << 20, 300, 0] {
         let room = Room::of(bytes);
         let (memory, room) = (std::cell::RefCell::new(MemoryBackend::new()), &room);
-        let open = |backend| -> Box<dyn Backend> { Box::new(Cached::new(backend, [true, true], room)) };
+        let open =
+            |backend| -> Box<dyn Backend> { Box::new(Cached::new(backend, [true, true], room)) };
         store_contract(
             || {
                 memory.replace(MemoryBackend::new());
@@ -98,14 +111,27 @@ fn what_was_looked_up_once_is_known_with_its_changes() {
     let (mut cached, _, looked_up) = cached(&Room::of(1 << 20));
     assert_eq!(get(&cached, STORE, &["ada", "bob"]), [None, None]);
     assert_eq!(looked_up(), 2);
-    cached.commit(&[(STORE, writes(&[("ada", Some("1"))]))]).unwrap();
-    assert_eq!(get(&cached, STORE, &["bob", "ada"]), [None, Some("1".to_owned())]);
-    cached.commit(&[(STORE, writes(&[("ada", Some("22")), ("bob", Some("3"))]))]).unwrap();
+    cached
+        .commit(&[(STORE, writes(&[("ada", Some("1"))]))])
+        .unwrap();
+    assert_eq!(
+        get(&cached, STORE, &["bob", "ada"]),
+        [None, Some("1".to_owned())]
+    );
+    cached
+        .commit(&[(STORE, writes(&[("ada", Some("22")), ("bob", Some("3"))]))])
+        .unwrap();
     assert_eq!(get(&cached, STORE, &["ada", "bob"]), some(&["22", "3"]));
     cached.commit(&[(STORE, writes(&[("ada", None)]))]).unwrap();
-    assert_eq!(get(&cached, STORE, &["ada", "bob"]), [None, Some("3".to_owned())]);
+    assert_eq!(
+        get(&cached, STORE, &["ada", "bob"]),
+        [None, Some("3".to_owned())]
+    );
     assert_eq!(looked_up(), 0);
-    assert_eq!(get(&cached, STORE, &["bob", "new", "ada"]), [Some("3".to_owned()), None, None]);
+    assert_eq!(
+        get(&cached, STORE, &["bob", "new", "ada"]),
+        [Some("3".to_owned()), None, None]
+    );
     assert_eq!(looked_up(), 1, "only the new one");
 }
 
@@ -114,7 +140,10 @@ fn what_has_expired_or_was_wiped_is_looked_up_again() {
     let (mut cached, _, looked_up) = cached(&Room::of(1 << 20));
     let all = writes(&[("a", Some("1")), ("b", Some("2")), ("c", Some("3"))]);
     cached.commit(&[(STORE, all)]).unwrap();
-    assert_eq!(get(&cached, STORE, &["a", "b", "c"]), some(&["1", "2", "3"]));
+    assert_eq!(
+        get(&cached, STORE, &["a", "b", "c"]),
+        some(&["1", "2", "3"])
+    );
     let expired = Writes {
         expired: vec![(b"a".to_vec(), b"c".to_vec())],
         ..writes(&[("b", Some("new"))])
@@ -132,7 +161,9 @@ fn what_has_expired_or_was_wiped_is_looked_up_again() {
 fn a_store_that_others_write_is_always_looked_up() {
     let (cached, mut backend, _) = cached(&Room::of(1 << 20));
     for value in ["1", "2"] {
-        backend.commit(&[(OTHERS, writes(&[("ada", Some(value))]))]).unwrap();
+        backend
+            .commit(&[(OTHERS, writes(&[("ada", Some(value))]))])
+            .unwrap();
         assert_eq!(get(&cached, OTHERS, &["ada"]), some(&[value]));
     }
 }
@@ -169,7 +200,9 @@ fn those_that_share_a_room_have_the_same_part_of_it() {
 fn random_work_ends_as_without_it() {
     let mut random = 1_u64;
     let mut below = |limit: u64| {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
         (random >> 33) % limit
     };
     let (mut cached, plain, looked_up) = cached(&Room::of(4_000));
@@ -180,7 +213,11 @@ fn random_work_ends_as_without_it() {
             let keys: Vec<String> = (0..below(8)).map(|_| key(below(60))).collect();
             let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
             asked += keys.len();
-            assert_eq!(get(&cached, STORE, &keys), get(&plain, STORE, &keys), "turn {turn}");
+            assert_eq!(
+                get(&cached, STORE, &keys),
+                get(&plain, STORE, &keys),
+                "turn {turn}"
+            );
             continue;
         }
         let mut keys: Vec<String> = (0..below(6)).map(|_| key(below(60))).collect();
