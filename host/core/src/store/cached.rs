@@ -44,10 +44,10 @@ impl Room {
     }
 }
 
-/// A backend, and what was looked up in it.
+/// A backend, and what was looked up in it. The only one that writes the stores it keeps.
 pub struct Cached<B> {
     backend: B,
-    /// By [`StoreId`]; `None`: others may write the store.
+    /// By [`StoreId`]; `None`: nothing of the store is kept.
     stores: RefCell<Vec<Option<Kept>>>,
     sharers: u64,
     room: Room,
@@ -86,14 +86,14 @@ impl Entry {
 }
 
 impl<B: Backend> Cached<B> {
-    /// Of the stores of `backend`, by [`StoreId`]; `false`: others than this backend may write one,
-    /// so it is always looked up.
-    pub fn new(backend: B, own: impl IntoIterator<Item = bool>, room: &Room) -> Cached<B> {
-        let own: Vec<bool> = own.into_iter().collect();
-        let sharers = own.iter().filter(|own| **own).count() as u64;
+    /// `keeps`: for each store, by [`StoreId`], whether anything of it is kept. Nothing may be where
+    /// others write the store.
+    pub fn new(backend: B, keeps: impl IntoIterator<Item = bool>, room: &Room) -> Cached<B> {
+        let keeps: Vec<bool> = keeps.into_iter().collect();
+        let sharers = keeps.iter().filter(|keeps| **keeps).count() as u64;
         room.0.sharers.fetch_add(sharers, Ordering::Relaxed);
         let share = room.share();
-        let stores = own.into_iter().map(|own| own.then(|| kept(share)));
+        let stores = keeps.into_iter().map(|keeps| keeps.then(|| kept(share)));
         Cached {
             backend,
             stores: RefCell::new(stores.collect()),
@@ -102,11 +102,11 @@ impl<B: Backend> Cached<B> {
         }
     }
 
-    /// Others come and go, and each has its share.
-    fn take_share(&mut self) {
+    /// Others come and go, and each has its share; and values have grown.
+    fn keep_to_share(&mut self) {
         let share = self.room.share();
         for kept in self.stores.get_mut().iter_mut().flatten() {
-            if kept.capacity() != share {
+            if kept.capacity() != share || kept.weight() > share {
                 kept.set_capacity(share);
             }
         }
@@ -178,7 +178,6 @@ impl<B: Backend> Backend for Cached<B> {
 
     fn commit(&mut self, writes: &[(StoreId, Writes)]) -> Result<(), Error> {
         self.backend.commit(writes)?;
-        self.take_share();
         for (store, writes) in writes {
             let kept = self.stores.get_mut().get_mut(store.0 as usize);
             let Some(kept) = kept
@@ -202,6 +201,7 @@ impl<B: Backend> Backend for Cached<B> {
                 }
             }
         }
+        self.keep_to_share();
         Ok(())
     }
 

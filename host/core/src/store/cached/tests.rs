@@ -173,7 +173,7 @@ fn those_that_share_a_room_have_the_same_part_of_it() {
     let room = Room::of(10_000);
     let kept = |cached: &mut Cached<Counting>| {
         let stores = cached.stores.get_mut();
-        stores[0].as_ref().unwrap().weight()
+        stores[0].as_ref().map_or(0, Cache::weight)
     };
     let fill = |cached: &mut Cached<Counting>| {
         for number in 0..200 {
@@ -194,6 +194,23 @@ fn those_that_share_a_room_have_the_same_part_of_it() {
     first.commit(&[]).unwrap();
     fill(&mut first);
     assert!((9_000..=10_000).contains(&kept(&mut first)));
+}
+
+#[test]
+fn values_that_grow_take_no_more_than_the_room() {
+    let room = Room::of(10_000);
+    let (mut cached, _, looked_up) = cached(&room);
+    let names: Vec<String> = (0..20).map(|number| format!("{number:02}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    get(&cached, STORE, &names);
+    let long = "x".repeat(1_000);
+    let rows: Vec<_> = names.iter().map(|name| (*name, Some(&*long))).collect();
+    cached.commit(&[(STORE, writes(&rows))]).unwrap();
+    let kept = cached.stores.get_mut()[0].as_ref().map_or(0, Cache::weight);
+    assert!((8_000..=10_000).contains(&kept), "{kept}");
+    looked_up();
+    assert_eq!(get(&cached, STORE, &names), some(&[&*long; 20]));
+    assert!(looked_up() < names.len());
 }
 
 #[test]
