@@ -1,6 +1,6 @@
 //! The border: a call of each kind of function, in a guest of the Rust SDK whose closures do next
-//! to nothing. Rows have a key of 16 bytes and a value of 100. What a call answers is dropped in it:
-//! divan would keep all answers of a sample, each in memory that was never used before.
+//! to nothing. Rows have a key of 16 bytes and a value of 100. What a call answers is dropped in
+//! it: divan would keep all answers of a sample, each in memory that was never used before.
 
 use std::collections::BTreeMap;
 

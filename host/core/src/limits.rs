@@ -15,8 +15,8 @@ pub struct Limits {
     /// How long, in milliseconds, a task waits for rows of an input that is at its end, while
     /// another has rows. Rows that are on the broker already are always waited for.
     pub max_idle_ms: i64,
-    /// Bytes of uncommitted writes of a worker's tasks, and of rows that they produced; above it the
-    /// worker commits.
+    /// Bytes of uncommitted writes of a worker's tasks, and of rows that they produced; above it
+    /// the worker commits.
     pub max_uncommitted_bytes: usize,
     /// Rows that one call of a function may make of a batch.
     pub max_output_rows: usize,

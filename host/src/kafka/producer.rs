@@ -1,9 +1,9 @@
 //! A worker's transactions: outputs, changelogs and positions, all or nothing.
 //!
 //! The transactional id is a worker's own and stable, so that a worker that comes back ends its own
-//! orphan, and a zombie is fenced. Rows' values are not copied: the producer keeps what it was given
-//! until the transaction has ended. After any error but [`Error::Abortable`] the producer is done
-//! for.
+//! orphan, and a zombie is fenced. Rows' values are not copied: the producer keeps what it was
+//! given until the transaction has ended. After any error but [`Error::Abortable`] the producer is
+//! done for.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! A cache of committed entries, before a backend whose look-ups cost more than a hash table's.
 //!
-//! What was looked up is kept, that it is not there included. A commit changes what is kept and adds
-//! nothing, so that a store which is written and never looked up takes no memory; ranges are read
-//! below. All caches of a [`Room`] share its bytes alike.
+//! What was looked up is kept, that it is not there included. A commit changes what is kept and
+//! adds nothing, so that a store which is written and never looked up takes no memory; ranges are
+//! read below. All caches of a [`Room`] share its bytes alike.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -86,8 +86,8 @@ impl Entry {
 }
 
 impl<B: Backend> Cached<B> {
-    /// `keeps`: for each store, by [`StoreId`], whether anything of it is kept. Nothing may be where
-    /// others write the store.
+    /// `keeps`: for each store, by [`StoreId`], whether anything of it is kept. Nothing may be
+    /// where others write the store.
     pub fn new(backend: B, keeps: impl IntoIterator<Item = bool>, room: &Room) -> Cached<B> {
         let keeps: Vec<bool> = keeps.into_iter().collect();
         let sharers = keeps.iter().filter(|keeps| **keeps).count() as u64;
