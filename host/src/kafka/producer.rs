@@ -61,8 +61,8 @@ pub struct Producer {
     written: HashMap<String, Written>,
     flusher: Flusher,
     producer: Arc<BaseProducer<Deliveries>>,
-    /// The rows of the open transaction, whose values librdkafka sends from where they are. After
-    /// the producer.
+    /// The values of the open transaction, which librdkafka sends from where they are. After the
+    /// producer: fields are dropped in this order.
     kept: Vec<Column>,
     partitions: Vec<Partition>,
     open: bool,

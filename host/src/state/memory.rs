@@ -2,7 +2,7 @@
 //! room for entries that were looked up.
 //!
 //! A hundred services that do little cost little: tables are opened when they are asked for,
-//! memtables grow in small steps, and whatever is kept in memory is taken from the one cache.
+//! memtables grow in small steps, and whatever RocksDB keeps in memory is taken from the one cache.
 
 use rocksdb::{BlockBasedOptions, Cache, DBCompressionType, LogLevel, Options, WriteBufferManager};
 use weir_core::store::Room;

@@ -16,7 +16,8 @@ use smallvec::SmallVec;
 use super::{Backend, Entries, Error, KeyRange, StoreId, Visit, Writes};
 use crate::record::Column;
 
-/// What a kept entry takes beside its bytes: places in a table and a list, and two allocations.
+/// What a kept entry takes beside its bytes: places in a table and a list, and the room there for
+/// short keys and values.
 const OVERHEAD: usize = 120;
 
 /// The memory that many caches share. Clones are the same room.
